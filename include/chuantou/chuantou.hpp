@@ -1,0 +1,10 @@
+// Everything: Server, Client, createProxy, Stream, errors.
+#pragma once
+
+#include "chuantou/client.hpp"
+#include "chuantou/error.hpp"
+#include "chuantou/log.hpp"
+#include "chuantou/proxy.hpp"
+#include "chuantou/server.hpp"
+#include "chuantou/stream.hpp"
+#include "chuantou/version.hpp"

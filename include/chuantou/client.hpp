@@ -1,0 +1,131 @@
+// The client: registers at a server, offers this machine's services to other clients and reaches theirs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chuantou/error.hpp"
+#include "chuantou/log.hpp"
+#include "chuantou/proxy.hpp"
+#include "chuantou/stream.hpp"
+
+namespace chuantou {
+
+namespace detail {
+class ClientImpl;
+}
+
+struct ClientConfig {
+  std::string serverUrl = "ws://127.0.0.1:8200";  ///< ws://HOST[:PORT]; an IPv6 address in brackets
+  std::string clientId = {};  ///< 1-64 of [A-Za-z0-9._-]; empty: a random one is made
+  std::string token = {};     ///< proved to the server by HMAC, never sent
+  /// What peers may reach here: rules `[HOST:]PORTS[@PEER]`, PORTS a list of numbers and ranges or `*`
+  /// ("22", "3000-3010@A", "192.168.1.5:80"). Empty: every port of this machine's loopback, for every peer.
+  /// {"none"}: nothing but what listen() offers.
+  std::vector<std::string> allow = {};
+  std::chrono::milliseconds connectTimeout{10'000};      ///< one attempt to reach the server, all its addresses together
+  std::chrono::milliseconds heartbeatInterval{20'000};   ///< how often this side says that it is alive
+  std::chrono::milliseconds heartbeatTimeout{60'000};    ///< silence after which the server is taken for dead
+  std::chrono::milliseconds reconnectMin{250};           ///< back-off with full jitter: first ceiling
+  std::chrono::milliseconds reconnectMax{30'000};        ///< and last ceiling
+  std::size_t maxSessions = 20'000;  ///< forwarded connections and UDP flows at a time, each direction
+  std::uint16_t warmCarriers = 64;   ///< most idle paired data channels a TCP proxy keeps ready; 0: none
+  LogLevel logLevel = LogLevel::info;
+  LogSink log = {};
+  Language language = Language::english;  ///< of the sentences in log lines
+};
+
+enum class ClientState {
+  stopped,
+  connecting,    ///< trying to reach the server
+  registered,    ///< known to the server; everything works
+  reconnecting,  ///< lost the server, waiting to try again; proxies stay
+  failed,        ///< refused for a reason that trying again cannot mend; see lastError
+};
+
+struct PeerInfo {
+  std::string id;
+  std::chrono::system_clock::time_point registeredAt;
+};
+
+struct PingResult {
+  std::chrono::microseconds rtt;  ///< this client - server - peer and back
+};
+
+struct ClientStats {
+  ClientState state = ClientState::stopped;
+  std::string serverUrl;
+  std::string id;
+  std::error_code lastError;       ///< of the last failed attempt; empty after a success
+  std::string lastErrorMessage;
+  std::uint64_t reconnects = 0;    ///< registrations after the first
+  std::chrono::milliseconds connectedFor{0};  ///< since the present registration
+  std::chrono::microseconds serverRtt{0};     ///< of the last heartbeat; 0: not measured yet
+  std::uint64_t outboundActive = 0;  ///< connections and flows opened here, now
+  std::uint64_t inboundActive = 0;   ///< connections and flows served here, now
+  std::uint64_t outboundTotal = 0;
+  std::uint64_t inboundTotal = 0;
+  std::uint64_t bytesUp = 0;    ///< payload bytes of finished connections, both roles, towards the server
+  std::uint64_t bytesDown = 0;  ///< the same, from the server
+};
+
+/// Lifetime: the destructor stops. Threads: every member is safe from any thread; callbacks run on the client's own
+/// thread and must not block. After stop() every call fails with Errc::stopped.
+class Client {
+ public:
+  /// Called with each stream that a peer opens. Runs on the client's thread: keep the Stream and use its callback
+  /// forms, or hand it to a thread of yours.
+  using StreamHandler = std::function<void(Stream stream)>;
+
+  explicit Client(ClientConfig config);  ///< Throws Error(invalid_argument): a bad id, URL or allow rule.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// Connects and registers. Returns when registered; throws Error when the first attempt fails: server_unreachable,
+  /// auth_required, auth_failed, version_mismatch, timed_out. The client is then stopped.
+  void start();
+  /// Begins to connect and returns at once; keeps trying for ever, reports through onStateChange.
+  void startInBackground();
+  /// Unregisters, closes everything, joins the thread. Idempotent; returns when all has ended.
+  void stop() noexcept;
+
+  std::string id() const;  ///< as assigned by the server, or as configured before that
+  ClientState state() const noexcept;
+  ClientStats stats() const;
+
+  /// Opens a local port. It may be called before the client is registered; connections then wait for the registration.
+  /// Throws Error: port_in_use, permission_denied, address_unavailable, invalid_argument, stopped.
+  Proxy createProxy(ProxyOptions options);
+  std::vector<Proxy> proxies() const;
+
+  /// Offers a service that lives in this program under `port`; peers reach it as they reach a real port, also where
+  /// `allow` does not name it. Throws Error(already_exists).
+  void listen(std::uint16_t port, StreamHandler handler);
+  void unlisten(std::uint16_t port);
+
+  /// Opens a stream to a peer's port and waits until the service there has accepted.
+  /// Throws Error: unknown_peer, peer_offline, not_allowed, target_refused, target_unreachable, timed_out, stopped.
+  Stream connect(const std::string& peer, std::uint16_t port, Stream::Duration deadline = Stream::Duration{15'000});
+  /// The callback form; `done` runs once, on the client's thread.
+  void asyncConnect(const std::string& peer, std::uint16_t port, std::function<void(std::error_code, Stream)> done);
+
+  /// The clients that are registered now. Throws Error: not_running, timed_out.
+  std::vector<PeerInfo> peers(Stream::Duration deadline = Stream::Duration{10'000});
+  /// A round trip to a peer through the server, over a data channel of its own. Throws as connect().
+  PingResult ping(const std::string& peer, Stream::Duration deadline = Stream::Duration{10'000});
+
+  /// Called at each change, with the reason where there is one. Set before start.
+  void onStateChange(std::function<void(ClientState state, std::error_code reason)> handler);
+  /// Called for each local connection or flow that could not reach its service, with the reason. Set before start.
+  void onSessionRejected(std::function<void(const Error& error)> handler);
+
+ private:
+  std::shared_ptr<detail::ClientImpl> impl_;
+};
+
+}  // namespace chuantou

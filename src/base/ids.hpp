@@ -1,0 +1,70 @@
+// Names of things, each a type of its own, so that one cannot be taken for another.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/random.hpp"
+
+namespace chuantou {
+
+/// A client's name: 1 to 64 of [A-Za-z0-9._-].
+class ClientId {
+ public:
+  ClientId() = default;
+  static std::optional<ClientId> parse(std::string_view text);
+  /// "c-" and 16 hexadecimal digits.
+  static ClientId random(RandomSource& random);
+
+  const std::string& str() const noexcept { return text_; }
+  bool empty() const noexcept { return text_.empty(); }
+  auto operator<=>(const ClientId&) const = default;
+
+ private:
+  explicit ClientId(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+/// The secret by which one side's data channel joins its session: 128 random bits, used once.
+struct DataKey {
+  std::array<std::uint8_t, 16> bytes{};
+
+  static DataKey random(RandomSource& random);
+  static std::optional<DataKey> parse(std::string_view hex);
+  std::string hex() const;
+  bool operator==(const DataKey&) const = default;
+};
+
+/// A session's public number; written "s-2f" in messages and logs.
+enum class SessionId : std::uint64_t {};
+std::string toString(SessionId id);
+std::optional<SessionId> parseSessionId(std::string_view text);
+
+/// One control connection at the server; never reused, so that a late event of an old one finds nothing.
+enum class ControlId : std::uint64_t {};
+
+/// A side's number of a UDP session on the wire (docs/PROTOCOL.md, section 6).
+enum class UdpSession : std::uint32_t {};
+
+}  // namespace chuantou
+
+template <>
+struct std::hash<chuantou::ClientId> {
+  std::size_t operator()(const chuantou::ClientId& id) const noexcept { return std::hash<std::string>{}(id.str()); }
+};
+template <>
+struct std::hash<chuantou::DataKey> {
+  // The key is random already: any eight of its bytes are a good hash, and one that an attacker cannot choose for
+  // keys that the server makes. Keys that clients make can collide only in their own sessions' buckets, and are limited.
+  std::size_t operator()(const chuantou::DataKey& key) const noexcept {
+    std::size_t h;
+    std::memcpy(&h, key.bytes.data(), sizeof h);
+    return h;
+  }
+};

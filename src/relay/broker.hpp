@@ -1,0 +1,145 @@
+// The server's brain: registers clients, makes sessions, pairs data channels. No sockets, no clock, no threads.
+//
+// Inputs are handle_*() calls with the present time; outputs are drained with pollAction() after each of them, in the
+// order in which they were made.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "relay/client_registry.hpp"
+#include "relay/session_table.hpp"
+#include "relay/waiting_room.hpp"
+#include "wire/control_message.hpp"
+
+namespace chuantou::relay {
+
+/// Whether a proof is HMAC(token, challenge, clientId); constant time.
+using ProofCheck = std::function<bool(std::span<const std::uint8_t> challenge, std::string_view clientId,
+                                      std::string_view proofHex)>;
+
+struct BrokerConfig {
+  ProofCheck checkProof;  ///< empty: no token is wanted
+  Duration heartbeatInterval = std::chrono::seconds{20};
+  Duration heartbeatTimeout = std::chrono::seconds{60};
+  Duration registerTimeout = std::chrono::seconds{10};
+  Duration pairingTimeout = std::chrono::seconds{15};
+  Duration keyPatience = std::chrono::seconds{10};
+  std::size_t maxClients = 100'000;
+  std::size_t maxSessionsPerClient = 50'000;
+  std::size_t maxWaitingChannels = 8'192;
+};
+
+// What the server must do.
+struct Send {
+  ControlId to;
+  wire::MessageToClient message;
+};
+/// After what was sent to it before has been written.
+struct CloseControl {
+  ControlId control;
+};
+struct Pair {
+  SessionId session;
+  ChannelId initiator;
+  ChannelId target;
+};
+struct DropChannel {
+  ChannelId channel;
+};
+/// Ends the pump of a paired session.
+struct EndSession {
+  SessionId session;
+};
+struct AddUdp {
+  UdpSession initiator;  ///< the target's number is peerOf() it
+  DataKey initiatorKey;
+  DataKey targetKey;
+};
+struct RemoveUdp {
+  UdpSession initiator;
+};
+using Action = std::variant<Send, CloseControl, Pair, DropChannel, EndSession, AddUdp, RemoveUdp>;
+
+struct BrokerStats {
+  std::uint64_t registrations = 0;
+  std::uint64_t authFailures = 0;
+  std::uint64_t sessions = 0;
+};
+
+class Broker {
+ public:
+  Broker(BrokerConfig config, RandomSource& random);
+
+  void handleControlOpened(Now now, ControlId control, std::string address);
+  void handleMessage(Now now, ControlId control, wire::MessageToServer message);
+  /// Something that is no message (a WebSocket ping) was received.
+  void handleHeard(Now now, ControlId control);
+  /// A text that could not be decoded.
+  void handleBadMessage(Now now, ControlId control, const Error& error);
+  void handleControlClosed(Now now, ControlId control);
+  void handleDataChannel(Now now, ChannelId channel, const DataKey& key);
+  /// The pump of a paired session ended.
+  void handleSessionEnded(SessionId session);
+  /// Every second or so: silences and deadlines.
+  void handleTick(Now now);
+  /// False: no such client.
+  bool handleKick(const ClientId& id);
+
+  std::optional<Action> pollAction();
+
+  const ClientRegistry& clients() const noexcept { return clients_; }
+  const SessionTable& sessions() const noexcept { return sessions_; }
+  const BrokerStats& stats() const noexcept { return stats_; }
+  std::uint16_t relayPort = 0;  ///< told to clients
+
+ private:
+  struct Control {
+    std::string address;
+    TimePoint heardAt{};
+    std::optional<TimePoint> registerBy;  ///< until registered
+    ClientId client;                      ///< empty until registered
+    std::array<std::uint8_t, 32> challenge{};
+    bool challenged = false;
+    bool closing = false;
+  };
+
+  void on(Now now, ControlId id, Control& control, wire::Register& m);
+  void on(Now now, ControlId id, Control& control, wire::Unregister& m);
+  void on(Now now, ControlId id, Control& control, wire::GetClientList& m);
+  void on(Now now, ControlId id, Control& control, wire::ConnectRequest& m);
+  void on(Now now, ControlId id, Control& control, wire::AcceptSession& m);
+  void on(Now now, ControlId id, Control& control, wire::RejectSession& m);
+  void on(Now now, ControlId id, Control& control, wire::SessionClosed& m);
+  void on(Now now, ControlId id, Control& control, wire::Heartbeat& m);
+  void on(Now now, ControlId id, Control& control, wire::Unknown& m);
+
+  bool proveToken(ControlId id, Control& control, const wire::Register& m);
+  void refuse(ControlId id, Control& control, Errc code, std::string why);
+  void rejectAll(ControlId to, const std::vector<DataKey>& keys, Errc code, const std::string& reason);
+  /// The session if this client takes part in it.
+  Session* sessionOf(const Control& control, const wire::SessionRef& ref, Side* side);
+  void tellOther(const Session& session, Side from, wire::MessageToClient message);
+  void placeChannel(Session& session, Side side, ChannelId channel);
+  void removeSession(Session& session);
+  void removeSessionsOf(const ClientId& id, std::string_view reason);
+  void close(ControlId id, Control& control);
+  void act(Action action) { actions_.push_back(std::move(action)); }
+
+  BrokerConfig config_;
+  RandomSource& random_;
+  ClientRegistry clients_;
+  SessionTable sessions_;
+  WaitingRoom waiting_;
+  std::unordered_map<std::uint64_t, Control> controls_;
+  std::deque<std::pair<TimePoint, SessionId>> pairing_;  ///< deadlines, in order
+  std::deque<Action> actions_;
+  BrokerStats stats_;
+};
+
+}  // namespace chuantou::relay

@@ -1,0 +1,182 @@
+// The broker's sessions: from a request to a pair of data channels, and their end.
+#include "base/error_text.hpp"
+#include "relay/broker.hpp"
+#include "wire/udp_packet.hpp"
+
+namespace chuantou::relay {
+
+using namespace wire;
+
+void Broker::rejectAll(ControlId to, const std::vector<DataKey>& keys, Errc code, const std::string& reason) {
+  RejectSession reject;
+  reject.code = code;
+  reject.reason = reason;
+  for (const DataKey& key : keys) {
+    reject.sessions.push_back(SessionRef{{}, key, {}});
+    if (const auto channel = waiting_.take(key)) act(DropChannel{*channel});
+  }
+  act(Send{to, std::move(reject)});
+}
+
+void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
+  const auto name = ClientId::parse(m.toClientId);
+  ClientRecord* target = name ? clients_.find(*name) : nullptr;
+  if (!target) return rejectAll(id, m.keys, Errc::unknown_peer, "");
+  if (!target->control) return rejectAll(id, m.keys, Errc::peer_offline, "");
+  ClientRecord* own = clients_.find(control.client);
+  if (!own) return;
+
+  IncomingRequest incoming;
+  incoming.fromClientId = control.client.str();
+  incoming.remotePort = m.remotePort;
+  incoming.transport = m.transport;
+  CreateSession created;
+  created.peerClientId = name->str();
+  created.remotePort = m.remotePort;
+  created.relayPort = relayPort;
+  created.transport = m.transport;
+  std::vector<DataKey> tooMany;
+  std::vector<DataKey> doubled;
+  std::vector<SessionId> made;
+
+  for (const DataKey& key : m.keys) {
+    if (own->sessions >= config_.maxSessionsPerClient || target->sessions >= config_.maxSessionsPerClient) {
+      tooMany.push_back(key);
+      continue;
+    }
+    Session* session = sessions_.add(control.client, *name, key, m.remotePort, m.transport, now.at);
+    if (!session) {
+      doubled.push_back(key);
+      continue;
+    }
+    ++own->sessions;
+    ++target->sessions;
+    ++stats_.sessions;
+    pairing_.emplace_back(now.at + config_.pairingTimeout, session->id);
+    made.push_back(session->id);
+    SessionRef forTarget{session->id, session->keyOf(Side::target), {}};
+    SessionRef forInitiator{session->id, key, {}};
+    if (session->udp) {
+      forInitiator.udp = session->udp;
+      forTarget.udp = peerOf(*session->udp);
+      act(AddUdp{*session->udp, key, session->keyOf(Side::target)});
+    }
+    incoming.sessions.push_back(forTarget);
+    created.sessions.push_back(forInitiator);
+  }
+  if (!made.empty()) {
+    act(Send{*target->control, std::move(incoming)});
+    act(Send{id, std::move(created)});
+  }
+  if (!tooMany.empty()) rejectAll(id, tooMany, Errc::limit_reached, "too many sessions");
+  if (!doubled.empty()) rejectAll(id, doubled, Errc::protocol_error, "a key was used twice");
+
+  // The initiator's data channels may have been faster than this request.
+  for (const SessionId sessionId : made) {
+    Session* session = sessions_.find(sessionId);
+    const auto channel = waiting_.take(session->keyOf(Side::initiator));
+    if (!channel) continue;
+    sessions_.takeKey(session->keyOf(Side::initiator));
+    placeChannel(*session, Side::initiator, *channel);
+  }
+}
+
+void Broker::handleDataChannel(Now now, ChannelId channel, const DataKey& key) {
+  if (const auto place = sessions_.takeKey(key)) return placeChannel(*place->session, place->side, channel);
+  if (!waiting_.add(key, channel, now.at)) act(DropChannel{channel});
+}
+
+void Broker::placeChannel(Session& session, Side side, ChannelId channel) {
+  session.channel[static_cast<std::size_t>(side)] = channel;
+  if (!session.channel[0] || !session.channel[1]) return;
+  session.joined = true;
+  act(Pair{session.id, *session.channel[0], *session.channel[1]});
+}
+
+void Broker::handleSessionEnded(SessionId id) {
+  if (Session* session = sessions_.find(id)) {
+    session->channel = {};
+    removeSession(*session);
+  }
+}
+
+Session* Broker::sessionOf(const Control& control, const SessionRef& ref, Side* side) {
+  Session* session = ref.id ? sessions_.find(*ref.id) : nullptr;
+  if (!session) return nullptr;
+  // A client may be both sides of a session (a proxy to itself); what it says is then the target's word.
+  if (session->clientOf(Side::target) == control.client) {
+    *side = Side::target;
+  } else if (session->clientOf(Side::initiator) == control.client) {
+    *side = Side::initiator;
+  } else {
+    return nullptr;
+  }
+  return session;
+}
+
+void Broker::tellOther(const Session& session, Side from, MessageToClient message) {
+  const ClientRecord* record = clients_.find(session.clientOf(other(from)));
+  if (record && record->control) act(Send{*record->control, std::move(message)});
+}
+
+void Broker::on(Now, ControlId, Control& control, AcceptSession& m) {
+  for (const SessionRef& ref : m.sessions) {
+    Side side{};
+    Session* session = sessionOf(control, ref, &side);
+    if (!session || side != Side::target || session->transport != Transport::udp) continue;
+    session->joined = true;
+    tellOther(*session, side, AcceptSession{{SessionRef{session->id, {}, {}}}});
+  }
+}
+
+void Broker::on(Now, ControlId, Control& control, RejectSession& m) {
+  for (const SessionRef& ref : m.sessions) {
+    Side side{};
+    Session* session = sessionOf(control, ref, &side);
+    if (!session || side != Side::target) continue;
+    tellOther(*session, side, RejectSession{{SessionRef{session->id, {}, {}}}, m.code, m.reason});
+    removeSession(*session);
+  }
+}
+
+void Broker::on(Now, ControlId, Control& control, SessionClosed& m) {
+  for (const SessionRef& ref : m.sessions) {
+    Side side{};
+    Session* session = sessionOf(control, ref, &side);
+    if (!session) continue;
+    const SessionClosed closed{{SessionRef{session->id, {}, {}}}, m.reason};
+    tellOther(*session, side, closed);
+    removeSession(*session);
+  }
+}
+
+void Broker::removeSession(Session& session) {
+  if (session.joined && session.transport == Transport::tcp && session.channel[0]) {
+    act(EndSession{session.id});
+  } else {
+    for (const auto& channel : session.channel) {
+      if (channel) act(DropChannel{*channel});
+    }
+  }
+  if (session.udp) act(RemoveUdp{*session.udp});
+  for (const ClientId& client : session.client) {
+    ClientRecord* record = clients_.find(client);
+    if (record && record->sessions > 0) --record->sessions;
+  }
+  sessions_.remove(session.id);
+}
+
+void Broker::removeSessionsOf(const ClientId& id, std::string_view reason) {
+  std::vector<SessionId> mine;
+  for (const auto& [number, session] : sessions_.all()) {
+    if (session.clientOf(Side::initiator) == id || session.clientOf(Side::target) == id) mine.push_back(session.id);
+  }
+  for (const SessionId sessionId : mine) {
+    Session* session = sessions_.find(sessionId);
+    const Side from = session->clientOf(Side::initiator) == id ? Side::initiator : Side::target;
+    tellOther(*session, from, SessionClosed{{SessionRef{session->id, {}, {}}}, std::string{reason}});
+    removeSession(*session);
+  }
+}
+
+}  // namespace chuantou::relay

@@ -1,0 +1,62 @@
+#include "relay/client_registry.hpp"
+
+#include <algorithm>
+
+namespace chuantou::relay {
+
+ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId control, const std::string& address, Now now) {
+  Registered out;
+  auto it = records_.find(id);
+  const bool isOnline = it != records_.end() && it->second.control.has_value();
+  if (!isOnline && online_ >= maxOnline_) {
+    out.full = true;
+    return out;
+  }
+  ClientRecord& record = it == records_.end() ? records_[id] : it->second;
+  if (isOnline) {
+    out.replaced = record.control;
+  } else {
+    ++online_;
+  }
+  record.id = id;
+  record.control = control;
+  record.address = address;
+  record.since = now.at;
+  record.registeredAtMs = now.unixMs;
+  return out;
+}
+
+void ClientRegistry::setOffline(const ClientId& id, ControlId control) {
+  ClientRecord* record = find(id);
+  if (!record || record->control != control) return;
+  record->control.reset();
+  --online_;
+  offline_.push_back(id);
+  while (offline_.size() > kMaxOffline) {
+    const auto oldest = records_.find(offline_.front());
+    offline_.pop_front();
+    if (oldest != records_.end() && !oldest->second.control && oldest->second.sessions == 0) records_.erase(oldest);
+  }
+}
+
+ClientRecord* ClientRegistry::find(const ClientId& id) {
+  const auto it = records_.find(id);
+  return it == records_.end() ? nullptr : &it->second;
+}
+
+const ClientRecord* ClientRegistry::find(const ClientId& id) const {
+  const auto it = records_.find(id);
+  return it == records_.end() ? nullptr : &it->second;
+}
+
+std::vector<const ClientRecord*> ClientRegistry::list() const {
+  std::vector<const ClientRecord*> out;
+  out.reserve(online_);
+  for (const auto& [id, record] : records_) {
+    if (record.control) out.push_back(&record);
+  }
+  std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
+  return out;
+}
+
+}  // namespace chuantou::relay

@@ -1,0 +1,52 @@
+// Who is registered, and who was: names, their control connections and their share of sessions.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "relay/now.hpp"
+
+namespace chuantou::relay {
+
+struct ClientRecord {
+  ClientId id;
+  std::optional<ControlId> control;  ///< none: offline
+  std::string address;
+  TimePoint since{};
+  std::int64_t registeredAtMs = 0;
+  std::size_t sessions = 0;  ///< as initiator or target
+};
+
+/// Offline clients are remembered, so that "offline" can be told from "unknown"; the oldest are forgotten.
+class ClientRegistry {
+ public:
+  explicit ClientRegistry(std::size_t maxOnline) : maxOnline_(maxOnline) {}
+
+  struct Registered {
+    bool full = false;
+    std::optional<ControlId> replaced;  ///< the connection that had the id before
+  };
+  Registered add(const ClientId& id, ControlId control, const std::string& address, Now now);
+  /// Takes the client offline if this connection is still the one that has it.
+  void setOffline(const ClientId& id, ControlId control);
+
+  ClientRecord* find(const ClientId& id);
+  const ClientRecord* find(const ClientId& id) const;
+  std::size_t online() const noexcept { return online_; }
+  /// Online clients, by id.
+  std::vector<const ClientRecord*> list() const;
+
+  static constexpr std::size_t kMaxOffline = 10'000;
+
+ private:
+  std::size_t maxOnline_;
+  std::size_t online_ = 0;
+  std::unordered_map<ClientId, ClientRecord> records_;
+  std::deque<ClientId> offline_;  ///< in the order of leaving; may name clients that have come back
+};
+
+}  // namespace chuantou::relay
