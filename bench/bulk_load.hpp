@@ -10,7 +10,7 @@ namespace chuantou::bench {
 enum class Direction { down, up };  // down: from the service to the client
 
 struct BulkResult {
-  double gigabytesPerSecond = 0;   // payload that arrived, over all streams
+  double gigabytesPerSecond = 0;  // payload that arrived, over all streams
   double cpuSecondsPerGigabyte = 0;
   int brokenStreams = 0;  // connections that ended before the time was up
 };

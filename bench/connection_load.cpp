@@ -28,7 +28,7 @@ struct Attempt {
 // Attempts under way side by side: connect, send the first byte, wait for the answer.
 class Dialer {
  public:
-  using Done = std::function<void(Attempt&)>;
+  using Done = std::function<void(Dialer&, Attempt&)>;
 
   Dialer(Port at, std::size_t slots, Done done)
       : at_(at), attempts_(slots), poller_(::epoll_create1(EPOLL_CLOEXEC)), done_(std::move(done)) {}
@@ -53,11 +53,12 @@ class Dialer {
 
   void step() {
     std::array<epoll_event, 256> events{};
-    const int n = ::epoll_wait(poller_.get(), events.data(), static_cast<int>(events.size()),
-                               static_cast<int>(kTick.count()));
+    const int n =
+        ::epoll_wait(poller_.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(kTick.count()));
     for (int i = 0; i < n; ++i) advance(*static_cast<Attempt*>(events[static_cast<std::size_t>(i)].data.ptr));
+    const Time now = Clock::now();
     for (Attempt& attempt : attempts_)
-      if (attempt.fd && Clock::now() - attempt.begun > kAttemptLimit) fail(attempt);
+      if (attempt.fd && now - attempt.begun > kAttemptLimit) fail(attempt);
   }
 
   std::size_t failed() const { return failed_; }
@@ -92,7 +93,7 @@ class Dialer {
     const ssize_t n = ::recv(attempt.fd.get(), &answer, 1, 0);
     if (n < 0 && errno == EAGAIN) return;
     if (n != 1 || answer != protocol::kEcho) return fail(attempt);
-    done_(attempt);
+    done_(*this, attempt);
   }
 
   Port at_;
@@ -106,13 +107,11 @@ class Dialer {
 
 ChurnResult runConnectionLoad(Port at, std::size_t concurrency, Seconds span) {
   ChurnResult result;
-  Dialer* self = nullptr;
-  Dialer dialer(at, concurrency, [&](Attempt& attempt) {
+  Dialer dialer(at, concurrency, [&result](Dialer& self, Attempt& attempt) {
     result.firstByte.add(secondsBetween(attempt.begun, Clock::now()) * 1e6);
     attempt.fd.reset();
-    self->begin(attempt);
+    self.begin(attempt);
   });
-  self = &dialer;
   const Time begun = Clock::now();
   const Time deadline = after(span);
   while (Clock::now() < deadline) {
@@ -125,13 +124,15 @@ ChurnResult runConnectionLoad(Port at, std::size_t concurrency, Seconds span) {
 }
 
 HeldConnections::HeldConnections(Port at, std::size_t count) {
-  Dialer* self = nullptr;
-  Dialer dialer(at, kOpenAtOnce, [&](Attempt& attempt) { held_.push_back(self->release(attempt)); });
-  self = &dialer;
+  Dialer dialer(at, kOpenAtOnce, [this](Dialer& self, Attempt& attempt) { held_.push_back(self.release(attempt)); });
   std::size_t begun = 0;
   const Time deadline = after(kOpenLimit);
   while (held_.size() + dialer.failed() < count && Clock::now() < deadline) {
-    dialer.fill([&] { return begun < count && ++begun > 0; });
+    dialer.fill([&] {
+      if (begun == count) return false;
+      ++begun;
+      return true;
+    });
     dialer.step();
   }
 }

@@ -69,7 +69,8 @@ bool wouldBlock() { return errno == EAGAIN || errno == EINTR; }
 
 class SpliceRelay {
  public:
-  SpliceRelay(Port at, Port target) : listener_(listenTcp(at)), target_(target), poller_(::epoll_create1(EPOLL_CLOEXEC)) {
+  SpliceRelay(Port at, Port target)
+      : listener_(listenTcp(at)), target_(target), poller_(::epoll_create1(EPOLL_CLOEXEC)) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = nullptr;

@@ -87,7 +87,7 @@ std::optional<JsonObject> JsonObject::object(const char* key) const {
 }
 
 JsonDocument::JsonDocument(std::string_view text, std::size_t limit, Language language) : language_(language) {
-  if (text.size() > limit) throw ApiError{413, "too_long", say(language, kBodyTooLong, limit)};
+  if (text.size() > limit) throw ApiError{400, "too_long", say(language, kBodyTooLong, limit)};
   // Iterative: a recursive parser would be led out of its stack by a body of "[[[[…".
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
   document_.Parse<kFlags>(text.data(), text.size());

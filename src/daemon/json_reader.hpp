@@ -43,7 +43,7 @@ class JsonObject {
 
 class JsonDocument {
  public:
-  /// Throws ApiError: 400 for anything but an object, 413 above `limit` bytes. Depth of nesting costs no stack.
+  /// Throws ApiError (400) for anything but an object, and above `limit` bytes. Depth of nesting costs no stack.
   JsonDocument(std::string_view text, std::size_t limit, Language language);
   JsonObject root() const { return {document_, language_}; }
 

@@ -1,0 +1,40 @@
+// What was asked of cts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "chuantou/error.hpp"
+#include "chuantou/log.hpp"
+#include "daemon/log_sink.hpp"
+
+namespace chuantou::apps {
+
+enum class ServerCommand { run, status, clients, sessions, kick };
+
+struct ServerOptions {
+  ServerCommand command = ServerCommand::run;
+  Language language = Language::english;
+  std::string dataDir;
+
+  // run
+  std::string host;
+  std::uint16_t port = 8200;
+  std::string token;
+  bool allowAnonymous = false;
+  unsigned threads = 0;
+  LogLevel logLevel = LogLevel::info;
+  daemon::LogFormat logFormat = daemon::LogFormat::text;
+  std::uint64_t handshakeTimeoutMs = 10'000;
+  std::uint64_t pairingTimeoutMs = 15'000;
+  std::uint64_t heartbeatIntervalMs = 20'000;
+  std::uint64_t heartbeatTimeoutMs = 60'000;
+
+  bool json = false;      ///< status, clients, sessions
+  std::string kickId;
+};
+
+/// False where there is nothing more to do; `exitCode` is set then. Throws Failure (a configuration file).
+bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitCode);
+
+}  // namespace chuantou::apps

@@ -1,0 +1,199 @@
+#include "daemon/client_api.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "chuantou/version.hpp"
+#include "daemon/phrases.hpp"
+#include "daemon/proxy_json.hpp"
+#include "daemon/proxy_text.hpp"
+
+namespace chuantou::daemon {
+
+namespace {
+
+constexpr std::string_view kProxiesPrefix = "/api/proxies/";
+constexpr Stream::Duration kPeersDeadline{8000};
+constexpr Stream::Duration kPingDeadline{8000};
+
+std::int64_t milliseconds(auto duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+void writeProxy(JsonWriter& json, const Proxy& proxy) {
+  const ProxyStats stats = proxy.stats();
+  writeProxyOptions(json, proxy.options());
+  json.field("activeConnections", stats.activeConnections);
+  json.field("connections", stats.connections);
+  json.field("failedConnections", stats.failedConnections);
+  json.field("activeFlows", stats.activeFlows);
+  json.field("datagramsIn", stats.datagramsIn);
+  json.field("datagramsOut", stats.datagramsOut);
+  json.field("datagramsDropped", stats.datagramsDropped);
+  json.field("bytesUp", stats.bytesUp);
+  json.field("bytesDown", stats.bytesDown);
+}
+
+}  // namespace
+
+std::string_view clientStateName(ClientState state) {
+  switch (state) {
+    case ClientState::stopped: return "stopped";
+    case ClientState::connecting: return "connecting";
+    case ClientState::registered: return "registered";
+    case ClientState::reconnecting: return "reconnecting";
+    case ClientState::failed: return "failed";
+  }
+  return "unknown";
+}
+
+net::HttpResponse ClientApi::handle(const net::HttpRequest& request) noexcept {
+  const Language language = languageOfAcceptHeader(request.header("accept-language"));
+  return answer(language, [&] {
+    guard_.check(request, language);
+    return route(request, language);
+  });
+}
+
+net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language language) {
+  const std::string& path = request.path;
+  const bool get = request.method == "GET";
+  const bool post = request.method == "POST";
+  const auto body = [&] { return JsonDocument{request.body, net::kMaxHttpBody, language}; };
+  if (get && path == "/api/status") return status();
+  if (get && path == "/api/clients") return clients();
+  if (get && path == "/api/proxies") return proxies();
+  if (post && path == "/api/proxies") return createProxy(body().root(), language);
+  if (post && path == "/api/ping") return ping(body().root(), language);
+  const bool oneProxy = path.starts_with(kProxiesPrefix) && path.size() > kProxiesPrefix.size();
+  if (request.method == "DELETE" && oneProxy) return deleteProxy(path.substr(kProxiesPrefix.size()), language);
+  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/proxies", "/api/ping"};
+  if (oneProxy || std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
+    throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, path)};
+  }
+  throw ApiError{404, "not_found", say(language, kNoSuchPath, path)};
+}
+
+net::HttpResponse ClientApi::status() {
+  const ClientStats stats = client_.stats();
+  JsonWriter json;
+  json.field("program", "ctc");
+  json.field("version", version());
+  json.field("pid", static_cast<std::int64_t>(::getpid()));
+  json.field("uptimeMs", milliseconds(std::chrono::steady_clock::now() - startedAt_));
+  json.field("state", clientStateName(stats.state));
+  json.field("id", stats.id);
+  json.field("server", stats.serverUrl);
+  if (stats.lastError) {
+    json.beginObject("lastError");
+    json.field("code", stats.lastError.category() == error_category() ? errcName(static_cast<Errc>(stats.lastError.value()))
+                                                                      : "system_error");
+    json.field("message", stats.lastErrorMessage);
+    json.endObject();
+  } else {
+    json.null("lastError");
+  }
+  json.field("reconnects", stats.reconnects);
+  json.field("connectedForMs", milliseconds(stats.connectedFor));
+  json.field("rttUs", static_cast<std::int64_t>(stats.serverRtt.count()));
+  json.field("outboundActive", stats.outboundActive);
+  json.field("inboundActive", stats.inboundActive);
+  json.field("outboundTotal", stats.outboundTotal);
+  json.field("inboundTotal", stats.inboundTotal);
+  json.field("bytesUp", stats.bytesUp);
+  json.field("bytesDown", stats.bytesDown);
+  writeProxies(json);
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::clients() {
+  const std::vector<PeerInfo> peers = client_.peers(kPeersDeadline);
+  const std::string self = client_.id();
+  JsonWriter json;
+  json.beginArray("clients");
+  for (const PeerInfo& peer : peers) {
+    json.beginObject();
+    json.field("id", peer.id);
+    json.field("registeredAtMs", milliseconds(peer.registeredAt.time_since_epoch()));
+    json.field("self", peer.id == self);
+    json.endObject();
+  }
+  json.endArray();
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::proxies() {
+  JsonWriter json;
+  writeProxies(json);
+  return {200, "application/json", json.finish()};
+}
+
+void ClientApi::writeProxies(JsonWriter& json) {
+  json.beginArray("proxies");
+  for (const Proxy& proxy : client_.proxies()) {
+    if (!proxy.isOpen()) continue;
+    json.beginObject();
+    writeProxy(json, proxy);
+    json.endObject();
+  }
+  json.endArray();
+}
+
+net::HttpResponse ClientApi::createProxy(const JsonObject& body, Language language) {
+  const ProxyOptions options = readProxyOptions(body, language, udpIdleTimeout_);
+  if (!options.name.empty()) {
+    for (const Proxy& other : client_.proxies()) {
+      if (!other.isOpen() || other.options().name != options.name) continue;
+      throw ApiError{409, "already_exists", say(language, kNameTaken, options.name)};
+    }
+  }
+  Proxy proxy = client_.createProxy(options);
+  if (store_ != nullptr) {
+    try {
+      store_->add(proxy.options());
+    } catch (const std::exception& error) {
+      proxy.close();
+      throw ApiError{500, "not_saved", say(language, kProxyNotSaved, error.what())};
+    }
+  }
+  JsonWriter json;
+  writeProxy(json, proxy);
+  return {201, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::deleteProxy(const std::string& which, Language language) {
+  std::uint64_t closed = 0;
+  for (Proxy& proxy : client_.proxies()) {
+    const ProxyOptions options = proxy.options();
+    if (!proxy.isOpen() || (options.name != which && std::to_string(options.localPort) != which)) continue;
+    if (store_ != nullptr) store_->remove(options);
+    proxy.close();
+    ++closed;
+  }
+  // One that could not be opened at this run is only in the file, and must be possible to forget too.
+  if (store_ != nullptr) {
+    for (const ProxyOptions& options : store_->list()) {
+      if (options.name != which && std::to_string(options.localPort) != which) continue;
+      store_->remove(options);
+      ++closed;
+    }
+  }
+  if (closed == 0) throw ApiError{404, "not_found", say(language, kNoSuchProxy, which)};
+  JsonWriter json;
+  json.field("closed", closed);
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::ping(const JsonObject& body, Language language) {
+  body.onlyFields({"peer"});
+  const std::string peer = body.requiredText("peer", 64);
+  if (!isClientId(peer)) throw ApiError{400, "bad_request", say(language, kBadPeer, peer)};
+  const PingResult result = client_.ping(peer, kPingDeadline);
+  JsonWriter json;
+  json.field("peer", peer);
+  json.field("rttUs", static_cast<std::int64_t>(result.rtt.count()));
+  return {200, "application/json", json.finish()};
+}
+
+}  // namespace chuantou::daemon

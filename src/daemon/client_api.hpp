@@ -1,0 +1,54 @@
+// ctc's admin API: JSON over HTTP on this machine's loopback.
+//
+//   GET    /api/status          state, server, counters and the proxies
+//   GET    /api/clients         the clients registered at the server
+//   GET    /api/proxies         POST makes one (the fields of proxy_json.hpp), 201
+//   DELETE /api/proxies/WHICH   by port or name
+//   POST   /api/ping            {"peer":"B"} → {"peer","rttUs"}
+#pragma once
+
+#include <chrono>
+
+#include "chuantou/client.hpp"
+#include "daemon/api_guard.hpp"
+#include "daemon/json_reader.hpp"
+#include "daemon/json_writer.hpp"
+#include "daemon/proxy_store.hpp"
+
+namespace chuantou::daemon {
+
+class ClientApi {
+ public:
+  /// `store` may be nullptr: proxies then end with the process. Both must outlive this. `udpIdleTimeout` is for proxies that
+  /// are made without one.
+  ClientApi(Client& client, ProxyStore* store, ApiGuard guard,
+            std::chrono::milliseconds udpIdleTimeout = ProxyOptions{}.udpIdleTimeout)
+      : client_(client),
+        store_(store),
+        guard_(std::move(guard)),
+        udpIdleTimeout_(udpIdleTimeout),
+        startedAt_(std::chrono::steady_clock::now()) {}
+
+  /// Threads: safe from any. Never throws.
+  net::HttpResponse handle(const net::HttpRequest& request) noexcept;
+
+ private:
+  net::HttpResponse route(const net::HttpRequest& request, Language language);
+  net::HttpResponse status();
+  net::HttpResponse clients();
+  net::HttpResponse proxies();
+  net::HttpResponse createProxy(const JsonObject& body, Language language);
+  net::HttpResponse deleteProxy(const std::string& which, Language language);
+  net::HttpResponse ping(const JsonObject& body, Language language);
+  void writeProxies(JsonWriter& json);
+
+  Client& client_;
+  ProxyStore* store_;
+  ApiGuard guard_;
+  std::chrono::milliseconds udpIdleTimeout_;
+  std::chrono::steady_clock::time_point startedAt_;
+};
+
+std::string_view clientStateName(ClientState state);
+
+}  // namespace chuantou::daemon

@@ -1,0 +1,36 @@
+// A running program's hold on its data dir.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/admin_file.hpp"
+#include "daemon/data_dir.hpp"
+
+namespace chuantou::daemon {
+
+/// With state where the folder can be used and no other daemon has it; else without, and a sentence on stderr says so.
+class RunningDaemon {
+ public:
+  /// `dataDir` empty: the default one. Throws Failure where the folder was named and cannot be used.
+  RunningDaemon(std::string program, const std::string& dataDir, Language language);
+
+  bool hasState() const noexcept { return dir_ != nullptr; }
+  /// Only with state.
+  std::string file(std::string_view name) const { return dir_->file(name); }
+  /// The admin API's secret, made for this run.
+  const std::string& token() const noexcept { return token_; }
+  /// Lets the commands find this daemon until it ends; nothing without state.
+  void publish(const std::string& url);
+  void unpublish() { adminFile_.reset(); }
+
+ private:
+  std::string program_;
+  Language language_;
+  std::string token_;
+  std::unique_ptr<DataDir> dir_;
+  std::optional<AdminFile> adminFile_;
+};
+
+}  // namespace chuantou::daemon

@@ -1,0 +1,129 @@
+#include "daemon/server_api.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "chuantou/version.hpp"
+#include "daemon/json_writer.hpp"
+#include "daemon/phrases.hpp"
+#include "daemon/proxy_text.hpp"
+
+namespace chuantou::daemon {
+
+namespace {
+
+constexpr std::size_t kDefaultSessions = 1000;
+constexpr std::size_t kMostSessions = 100'000;
+
+std::size_t limitOf(std::string_view query) {
+  constexpr std::string_view kName = "limit=";
+  std::size_t limit = kDefaultSessions;
+  if (query.starts_with(kName)) {
+    query.remove_prefix(kName.size());
+    std::size_t value = 0;
+    const auto [end, error] = std::from_chars(query.data(), query.data() + query.size(), value);
+    if (error == std::errc{} && end == query.data() + query.size()) limit = value;
+  }
+  return std::min(limit, kMostSessions);
+}
+
+}  // namespace
+
+net::HttpResponse ServerApi::handle(const net::HttpRequest& request) noexcept {
+  const Language language = languageOfAcceptHeader(request.header("accept-language"));
+  return answer(language, [&] {
+    // The port is public: a stranger learns nothing from the answers, not even which paths there are.
+    guard_.check(request, language);
+    return route(request, language);
+  });
+}
+
+net::HttpResponse ServerApi::route(const net::HttpRequest& request, Language language) {
+  const std::string& path = request.path;
+  const bool get = request.method == "GET";
+  if (get && path == "/api/status") return status();
+  if (get && path == "/api/clients") return clients();
+  if (get && path == "/api/sessions") return sessions(request.query);
+  if (request.method == "POST" && path == "/api/kick") {
+    const JsonDocument body{request.body, net::kMaxHttpBody, language};
+    return kick(body.root(), language);
+  }
+  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/sessions", "/api/kick"};
+  if (std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
+    throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, path)};
+  }
+  throw ApiError{404, "not_found", say(language, kNoSuchPath, path)};
+}
+
+net::HttpResponse ServerApi::status() {
+  const ServerStats stats = server_.stats();
+  JsonWriter json;
+  json.field("program", "cts");
+  json.field("version", version());
+  json.field("pid", static_cast<std::int64_t>(::getpid()));
+  json.field("state", "running");
+  json.field("host", server_.host());
+  json.field("port", server_.port());
+  json.field("uptimeMs", static_cast<std::int64_t>(stats.uptime.count()));
+  json.field("clients", stats.clients);
+  json.field("sessions", stats.sessions);
+  json.field("connections", stats.connections);
+  json.field("pendingConnections", stats.pendingConnections);
+  json.field("acceptedTotal", stats.acceptedTotal);
+  json.field("rejectedTotal", stats.rejectedTotal);
+  json.field("registrationsTotal", stats.registrationsTotal);
+  json.field("authFailures", stats.authFailures);
+  json.field("sessionsTotal", stats.sessionsTotal);
+  json.field("relayedBytes", stats.relayedBytes);
+  json.field("relayedDatagrams", stats.relayedDatagrams);
+  json.field("relayedDatagramBytes", stats.relayedDatagramBytes);
+  json.field("droppedDatagrams", stats.droppedDatagrams);
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ServerApi::clients() {
+  JsonWriter json;
+  json.beginArray("clients");
+  for (const ServerClientInfo& client : server_.clients()) {
+    json.beginObject();
+    json.field("id", client.id);
+    json.field("address", client.address);
+    json.field("connectedForMs", static_cast<std::int64_t>(client.connectedFor.count()));
+    json.field("sessions", client.sessions);
+    json.endObject();
+  }
+  json.endArray();
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ServerApi::sessions(std::string_view query) {
+  JsonWriter json;
+  json.beginArray("sessions");
+  for (const ServerSessionInfo& session : server_.sessions(limitOf(query))) {
+    json.beginObject();
+    json.field("id", session.id);
+    json.field("from", session.fromClientId);
+    json.field("to", session.toClientId);
+    json.field("port", session.port);
+    json.field("protocol", session.protocol);
+    json.field("state", session.state);
+    json.field("ageMs", static_cast<std::int64_t>(session.age.count()));
+    json.endObject();
+  }
+  json.endArray();
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ServerApi::kick(const JsonObject& body, Language language) {
+  body.onlyFields({"id"});
+  const std::string id = body.requiredText("id", 64);
+  if (!isClientId(id)) throw ApiError{400, "bad_request", say(language, kBadPeer, id)};
+  if (!server_.kick(id)) throw ApiError{404, "not_found", say(language, kNoSuchClient, id)};
+  JsonWriter json;
+  json.field("kicked", id);
+  return {200, "application/json", json.finish()};
+}
+
+}  // namespace chuantou::daemon

@@ -1,0 +1,133 @@
+#include "net/dialer.hpp"
+
+#include <asio/error.hpp>
+#include <optional>
+
+namespace chuantou::net {
+
+std::vector<TcpEndpoint> interleave(const std::vector<TcpEndpoint>& resolved) {
+  std::vector<TcpEndpoint> first;
+  std::vector<TcpEndpoint> second;
+  for (const TcpEndpoint& endpoint : resolved) {
+    const bool likeFirst = endpoint.address().is_v6() == resolved.front().address().is_v6();
+    (likeFirst ? first : second).push_back(endpoint);
+  }
+  std::vector<TcpEndpoint> out;
+  for (std::size_t i = 0; i < first.size() || i < second.size(); ++i) {
+    if (i < first.size()) out.push_back(first[i]);
+    if (i < second.size()) out.push_back(second[i]);
+  }
+  return out;
+}
+
+class Dial : public std::enable_shared_from_this<Dial> {
+ public:
+  Dial(asio::io_context& context, DialDone done)
+      : context_(context), done_(std::move(done)), stagger_(context.get_executor()), deadline_(context.get_executor()) {}
+
+  void resolve(const std::string& host, std::uint16_t port, Duration deadline) {
+    armDeadline(deadline);
+    ErrorCode ec;
+    const auto literal = asio::ip::make_address(host, ec);
+    if (!ec) return start({TcpEndpoint{literal, port}});
+    if (host == "localhost") {  // RFC 6761, section 6.3: always loopback
+      return start({TcpEndpoint{asio::ip::address_v4::loopback(), port}, TcpEndpoint{asio::ip::address_v6::loopback(), port}});
+    }
+    resolver_.emplace(context_.get_executor());
+    resolver_->async_resolve(host, std::to_string(port), asio::ip::resolver_base::numeric_service,
+                             [self = shared_from_this()](const ErrorCode& error, const auto& results) {
+                               if (error) return self->finish(error);
+                               std::vector<TcpEndpoint> endpoints;
+                               for (const auto& entry : results) endpoints.push_back(entry.endpoint());
+                               self->start(interleave(endpoints));
+                             });
+  }
+
+  void connect(std::vector<TcpEndpoint> endpoints, Duration deadline) {
+    armDeadline(deadline);
+    start(std::move(endpoints));
+  }
+
+  void cancel() { finish(asio::error::operation_aborted); }
+
+ private:
+  void armDeadline(Duration deadline) {
+    deadline_.expires_after(deadline);
+    deadline_.async_wait([weak = weak_from_this()](const ErrorCode& ec) {
+      const auto self = weak.lock();
+      if (!ec && self) self->finish(asio::error::timed_out);
+    });
+  }
+
+  void start(std::vector<TcpEndpoint> endpoints) {
+    if (!done_) return;
+    endpoints_ = std::move(endpoints);
+    sockets_.reserve(endpoints_.size());
+    if (endpoints_.empty()) return finish(asio::error::host_not_found);
+    attempt();
+  }
+
+  void attempt() {
+    if (!done_ || next_ >= endpoints_.size()) return;
+    const std::size_t index = next_++;
+    ++running_;
+    sockets_.push_back(std::make_unique<TcpSocket>(context_));
+    sockets_[index]->async_connect(endpoints_[index], [self = shared_from_this(), index](const ErrorCode& ec) {
+      --self->running_;
+      if (!self->done_) return;
+      if (!ec) return self->finish({}, index);
+      self->lastError_ = ec;
+      if (self->next_ < self->endpoints_.size()) return self->attempt();
+      if (self->running_ == 0) self->finish(ec);
+    });
+    if (next_ >= endpoints_.size()) return;
+    stagger_.expires_after(kConnectionAttemptDelay);
+    stagger_.async_wait([weak = weak_from_this()](const ErrorCode& ec) {
+      const auto self = weak.lock();
+      if (!ec && self) self->attempt();
+    });
+  }
+
+  void finish(const ErrorCode& ec, std::size_t winner = 0) {
+    if (!done_) return;
+    const DialDone done = std::exchange(done_, nullptr);
+    ErrorCode ignored;
+    stagger_.cancel();
+    deadline_.cancel();
+    if (resolver_) resolver_->cancel();
+    TcpSocket socket{context_};
+    if (!ec) socket = std::move(*sockets_[winner]);
+    for (const auto& other : sockets_) other->close(ignored);
+    // A deadline hides why the attempts failed; what they said before is the better reason.
+    done(ec == asio::error::timed_out && lastError_ ? lastError_ : ec, std::move(socket));
+  }
+
+  asio::io_context& context_;
+  DialDone done_;
+  Timer stagger_;
+  Timer deadline_;
+  std::optional<asio::ip::basic_resolver<asio::ip::tcp, Executor>> resolver_;
+  std::vector<TcpEndpoint> endpoints_;
+  std::vector<std::unique_ptr<TcpSocket>> sockets_;
+  std::size_t next_ = 0;
+  std::size_t running_ = 0;
+  ErrorCode lastError_;
+};
+
+DialHandle dial(asio::io_context& context, const std::string& host, std::uint16_t port, Duration deadline, DialDone done) {
+  auto handle = std::make_shared<Dial>(context, std::move(done));
+  handle->resolve(host, port, deadline);
+  return handle;
+}
+
+DialHandle dialAny(asio::io_context& context, std::vector<TcpEndpoint> endpoints, Duration deadline, DialDone done) {
+  auto handle = std::make_shared<Dial>(context, std::move(done));
+  handle->connect(std::move(endpoints), deadline);
+  return handle;
+}
+
+void cancelDial(const DialHandle& handle) {
+  if (handle) handle->cancel();
+}
+
+}  // namespace chuantou::net

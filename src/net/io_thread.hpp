@@ -1,0 +1,51 @@
+// One thread with one io_context, and what the connections that live on it share.
+#pragma once
+
+#include <asio/executor_work_guard.hpp>
+#include <future>
+#include <thread>
+
+#include "net/pipe_pool.hpp"
+#include "net/types.hpp"
+
+namespace chuantou::net {
+
+class IoThread {
+ public:
+  IoThread();
+  ~IoThread();  ///< stops and joins
+  IoThread(const IoThread&) = delete;
+  IoThread& operator=(const IoThread&) = delete;
+
+  void start();
+  /// Lets what was posted run, then ends the thread; handlers that still wait are destroyed with the object.
+  void stop() noexcept;
+  bool onThread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
+
+  asio::io_context& context() noexcept { return context_; }
+  Executor executor() noexcept { return context_.get_executor(); }
+  PipePool& pipes() noexcept { return pipes_; }
+  /// A buffer for the duration of one handler: kScratchSize bytes, made at its first use.
+  std::span<std::uint8_t> scratch();
+
+  /// Runs `f` on the thread and waits for its result. Must not be called on the thread itself.
+  template <class F>
+  auto call(F f) -> decltype(f()) {
+    std::packaged_task<decltype(f())()> task{std::move(f)};
+    auto result = task.get_future();
+    asio::post(context_, [&task] { task(); });
+    return result.get();
+  }
+
+  static constexpr std::size_t kScratchSize = 256 * 1024;
+
+ private:
+  // In this order: what the handlers refer to must outlive the context that owns the handlers.
+  PipePool pipes_;
+  std::unique_ptr<std::uint8_t[]> scratch_;
+  asio::io_context context_{1};
+  asio::executor_work_guard<Executor> work_{context_.get_executor()};
+  std::thread thread_;
+};
+
+}  // namespace chuantou::net

@@ -1,0 +1,167 @@
+#include "net/message_channel.hpp"
+
+#include <asio/error.hpp>
+#include <asio/buffer.hpp>
+
+#include "net/socket_options.hpp"
+
+namespace chuantou::net {
+
+namespace {
+constexpr std::size_t kReadSize = 64 * 1024;
+constexpr std::size_t kKeepCapacity = 4096;  ///< an idle channel's buffer is let go above this
+}  // namespace
+
+MessageChannel::MessageChannel(IoThread& thread, TcpSocket socket, WebSocketCodec codec, Owner* owner)
+    : thread_(thread), socket_(std::move(socket)), codec_(std::move(codec)), owner_(owner) {
+  prepareData(socket_);
+  ErrorCode ignored;
+  remote_ = socket_.remote_endpoint(ignored);
+}
+
+std::string MessageChannel::remoteAddress() const { return remote_.address().to_string(); }
+
+void MessageChannel::start(std::span<const std::uint8_t> first) {
+  scheduleFlush();
+  if (!first.empty()) {
+    std::vector<std::uint8_t> bytes(first.begin(), first.end());
+    consume(bytes);
+  }
+  if (!closed_) waitReadable();
+}
+
+void MessageChannel::waitReadable() {
+  socket_.async_wait(TcpSocket::wait_read, [self = shared_from_this()](const ErrorCode& ec) {
+    if (self->closed_) return;
+    if (ec) return self->finish(ec.message());
+    self->readAvailable();
+  });
+}
+
+void MessageChannel::readAvailable() {
+  const auto scratch = thread_.scratch().first(kReadSize);
+  ErrorCode ec;
+  const std::size_t n = socket_.read_some(asio::buffer(scratch.data(), scratch.size()), ec);
+  if (ec == asio::error::would_block || ec == asio::error::try_again) return waitReadable();
+  if (ec) return finish(ec == asio::error::eof ? "closed by the other side" : ec.message());
+  consume(scratch.first(n));
+  if (!closed_) waitReadable();
+}
+
+void MessageChannel::consume(std::span<std::uint8_t> bytes) {
+  codec_.feed(bytes);
+  WebSocketCodec::Event event;
+  while (!closed_ && codec_.next(event)) {
+    if (!owner_) break;
+    switch (event.kind) {
+      case WebSocketCodec::Event::Kind::open:
+        owner_->onOpen(*this);
+        break;
+      case WebSocketCodec::Event::Kind::text:
+        owner_->onText(*this, std::move(event.data));
+        break;
+      case WebSocketCodec::Event::Kind::binary:
+        codec_.close(1003, "texts only");
+        closing_ = true;
+        closeReason_ = "a binary message";
+        break;
+      case WebSocketCodec::Event::Kind::control:
+        owner_->onHeard(*this);
+        break;
+      case WebSocketCodec::Event::Kind::request:
+        owner_->onRequest(*this, std::move(event.request));
+        break;
+      case WebSocketCodec::Event::Kind::closed:
+        closing_ = true;
+        if (closeReason_.empty()) closeReason_ = event.data.empty() ? "closed by the other side" : event.data;
+        break;
+    }
+  }
+  if (!closed_) scheduleFlush();
+}
+
+void MessageChannel::send(std::string_view text) {
+  if (closed_ || closing_) return;
+  codec_.sendText(text);
+  if (outgoing_.size() - sent_ + codec_.output().size() > kMaxQueued) return abort("the other side does not read");
+  scheduleFlush();
+}
+
+void MessageChannel::respond(const HttpResponse& response) {
+  if (closed_) return;
+  codec_.respond(response);
+  closing_ = true;
+  closeReason_ = "answered";
+  scheduleFlush();
+}
+
+void MessageChannel::close(int code, std::string_view reason) {
+  if (closed_ || closing_) return;
+  closing_ = true;
+  closeReason_ = std::string{reason};
+  codec_.close(code, reason);
+  closeTimer_ = std::make_unique<Timer>(thread_.context(), kClosePatience);
+  closeTimer_->async_wait([weak = weak_from_this()](const ErrorCode& ec) {
+    const auto self = weak.lock();
+    if (!ec && self) self->finish(self->closeReason_);
+  });
+  scheduleFlush();
+}
+
+void MessageChannel::abort(const std::string& reason) { finish(reason); }
+
+/// Texts of one turn of the loop leave in one piece.
+void MessageChannel::scheduleFlush() {
+  if (flushScheduled_ || waitingWrite_) return;
+  flushScheduled_ = true;
+  asio::post(thread_.context(), [self = shared_from_this()] {
+    self->flushScheduled_ = false;
+    self->flush();
+  });
+}
+
+void MessageChannel::flush() {
+  if (closed_) return;
+  if (!codec_.output().empty()) {
+    if (outgoing_.empty()) {
+      outgoing_.swap(codec_.output());
+    } else {
+      outgoing_ += codec_.output();
+    }
+    codec_.output().clear();
+  }
+  while (sent_ < outgoing_.size()) {
+    ErrorCode ec;
+    sent_ += socket_.write_some(asio::buffer(outgoing_.data() + sent_, outgoing_.size() - sent_), ec);
+    if (ec == asio::error::would_block || ec == asio::error::try_again) {
+      waitingWrite_ = true;
+      socket_.async_wait(TcpSocket::wait_write, [self = shared_from_this()](const ErrorCode& error) {
+        self->waitingWrite_ = false;
+        if (error) return self->finish(error.message());
+        self->flush();
+      });
+      return;
+    }
+    if (ec) return finish(ec.message());
+  }
+  sent_ = 0;
+  if (outgoing_.capacity() > kKeepCapacity) {
+    std::string{}.swap(outgoing_);
+  } else {
+    outgoing_.clear();
+  }
+  if (closing_) finish(closeReason_);
+}
+
+void MessageChannel::finish(const std::string& reason) {
+  if (closed_) return;
+  closed_ = true;
+  const auto self = shared_from_this();
+  if (closeTimer_) closeTimer_->cancel();
+  ErrorCode ignored;
+  socket_.shutdown(TcpSocket::shutdown_both, ignored);
+  socket_.close(ignored);
+  if (Owner* owner = std::exchange(owner_, nullptr)) owner->onClosed(*this, reason);
+}
+
+}  // namespace chuantou::net
