@@ -113,11 +113,11 @@ class Comparison {
   void runInTurn(std::size_t work, const std::vector<Running>& running) {
     for (int round = 0; round < settings_.rounds; ++round) {
       showProgress(work, round);
-      for (const auto& [recipe, system] : running) {
-        if (works_[work].needsUdp && !system.udp) continue;
-        attempt(*recipe, works_[work].title, [&, &recipe_ = *recipe, &system_ = system] {
-          awaitQuiet(system_);
-          record(work, recipe_, measureQuietly(works_[work], recipe_, system_));
+      for (const Running& entry : running) {
+        if (works_[work].needsUdp && !entry.system.udp) continue;
+        attempt(*entry.recipe, works_[work].title, [&] {
+          awaitQuiet(entry.system);
+          record(work, *entry.recipe, measureQuietly(works_[work], *entry.recipe, entry.system));
         });
       }
     }

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -16,8 +17,8 @@ namespace {
 constexpr Seconds kAttemptLimit{5};
 constexpr Seconds kOpenLimit{60};
 constexpr std::size_t kOpenAtOnce = 16;
-constexpr Milliseconds kAlivePatience{5000};
-constexpr Milliseconds kTick{5};  // how late an overdue attempt may be noticed
+constexpr Seconds kAliveLimit{10};  // for all of them to answer
+constexpr Milliseconds kTick{5};    // how late an overdue attempt may be noticed
 
 struct Attempt {
   Fd fd;
@@ -138,16 +139,15 @@ HeldConnections::HeldConnections(Port at, std::size_t count) {
 }
 
 std::size_t HeldConnections::countAlive() const {
+  constexpr char kWord[] = {'h', 'e', 'r', 'e'};
+  for (const Fd& fd : held_) ::send(fd.get(), kWord, sizeof kWord, MSG_NOSIGNAL);
+  const Time deadline = after(kAliveLimit);
   std::size_t alive = 0;
   for (const Fd& fd : held_) {
+    char answer[sizeof kWord] = {};
     setNonBlocking(fd.get(), false);
-    setPatience(fd.get(), kAlivePatience);
-    char answer[4] = {};
-    if (sendAll(fd.get(), "here", sizeof answer) && receiveAll(fd.get(), answer, sizeof answer) &&
-        std::memcmp(answer, "here", sizeof answer) == 0)
-      ++alive;
-    else if (alive == 0)
-      break;  // all are gone: don't wait for each
+    setPatience(fd.get(), Milliseconds(std::max(1, pollTimeout(deadline))));
+    if (receiveAll(fd.get(), answer, sizeof answer) && std::memcmp(answer, kWord, sizeof kWord) == 0) ++alive;
   }
   return alive;
 }

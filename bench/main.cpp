@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "comparison.hpp"
+#include "private_network.hpp"
 #include "report.hpp"
 #include "rivals.hpp"
 #include "settings.hpp"
@@ -36,31 +37,39 @@ fs::path makeFolder() {
   return path;
 }
 
-// Everything that is there to be measured; what is missing goes to `missing`.
-std::vector<Recipe> collectRecipes(const Settings& settings, std::vector<std::string>& missing) {
+// What is to be measured, and what can't be.
+struct Field {
   std::vector<Recipe> recipes{directRecipe(), spliceRecipe()};
-  if (fs::exists(settings.programs / "cts") && fs::exists(settings.programs / "ctc"))
-    recipes.push_back(chuantouRecipe(settings.programs));
+  std::vector<std::string> missing;
+  bool hasSubject = false;
+};
+
+Field collectRecipes(const Settings& settings) {
+  Field field;
+  field.hasSubject = fs::exists(settings.programs / "cts") && fs::exists(settings.programs / "ctc");
+  if (field.hasSubject)
+    field.recipes.push_back(chuantouRecipe(settings.programs));
   else
-    missing.push_back(fmt::format("chuantou is left out: no cts and ctc in {}; say where they are with --bin",
-                                  settings.programs.string()));
+    field.missing.push_back(fmt::format("chuantou is left out: no cts and ctc in {}; say where they are with --bin",
+                                        settings.programs.string()));
   for (const std::string& rival : settings.rivals) try {
-      recipes.push_back(rivalRecipe(rival));
+      field.recipes.push_back(rivalRecipe(rival));
     } catch (const Failure& failure) {
-      missing.push_back(fmt::format("{} is left out: {}", rival, failure.what()));
+      field.missing.push_back(fmt::format("{} is left out: {}", rival, failure.what()));
     }
-  return recipes;
+  return field;
 }
 
 int runComparison(const Settings& settings, const fs::path& folder) try {
-  std::vector<std::string> missing;
-  const std::vector<Recipe> recipes = collectRecipes(settings, missing);
-  for (const std::string& line : missing) fmt::print(stderr, "{}\n", line);
-  Report report = compare(recipes, settings, folder);
-  report.remarks.insert(report.remarks.begin(), missing.begin(), missing.end());
+  const bool isolated = enterPrivateNetwork();
+  Field field = collectRecipes(settings);
+  if (!isolated) field.missing.emplace_back("no private network: outgoing ports may run out (run it as root)");
+  for (const std::string& line : field.missing) fmt::print(stderr, "{}\n", line);
+  Report report = compare(field.recipes, settings, folder);
+  report.remarks.insert(report.remarks.begin(), field.missing.begin(), field.missing.end());
   printTable(report, settings);
   if (!settings.json.empty()) writeJson(report, settings, settings.json);
-  return report.failed || !missing.empty() ? 1 : 0;
+  return report.failed || !field.hasSubject ? 1 : 0;
 } catch (const std::exception& error) {
   fmt::print(stderr, "chuantou-bench: {}\n", error.what());
   return 1;

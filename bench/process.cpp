@@ -164,7 +164,7 @@ fs::path findProgram(const std::string& name) {
   std::istringstream folders(std::string(path ? path : "") +
                              ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const fs::path candidate = fs::path(folder) / name;
+    fs::path candidate = fs::path(folder) / name;
     if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate)) return candidate;
   }
   return {};

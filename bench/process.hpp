@@ -18,8 +18,8 @@ using Command = std::vector<std::string>;
 // A program that we run: in a session of its own, ended with this object, and ended by the kernel when we die first.
 class Process {
  public:
-  // Standard output is kept for awaitLine(), standard error goes to FOLDER/NAME.log. Throws Failure when it can't fork;
-  // a program that can't be executed shows as one that ended.
+  // Standard output is kept for awaitLine() and must be short: nobody reads on afterwards. Standard error goes to
+  // FOLDER/NAME.log. Throws Failure when it can't fork; a program that can't be executed shows as one that ended.
   Process(const Command& command, const std::filesystem::path& folder, std::string_view name);
   Process(Process&&) = default;
   Process& operator=(Process&&) = delete;

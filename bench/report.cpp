@@ -1,8 +1,11 @@
 #include "report.hpp"
 
 #include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <ctime>
 #include <fstream>
 #include <limits>
 
@@ -79,11 +82,24 @@ double measuredForGoal(const Report::Row& row) {
   return row.figure.goal->of == Goal::Of::ratio ? ratioToBaseline(row, kSubject) : medianOf(row, kSubject);
 }
 
+std::string describeRun(const Settings& settings) {
+  utsname machine{};
+  ::uname(&machine);
+  char date[32];
+  const std::time_t now = std::time(nullptr);
+  std::strftime(date, sizeof date, "%F %H:%M", std::localtime(&now));
+  return fmt::format("{}, {} {}, {} processors, {} round{} of {:g} s", date, machine.sysname, machine.release,
+                     ::sysconf(_SC_NPROCESSORS_ONLN), settings.rounds, settings.rounds == 1 ? "" : "s",
+                     settings.span.count());
+}
+
 void writeJson(const Report& report, const Settings& settings, const std::filesystem::path& file) {
   std::ofstream out(file);
   out << fmt::format(
-             "{{\n  \"rounds\": {},\n  \"seconds\": {:g},\n  \"heldConnections\": {},\n  \"otherLoad\": {:.3f},\n",
-             settings.rounds, settings.span.count(), settings.connections, report.mostOtherLoad)
+             "{{\n  \"run\": {},\n  \"rounds\": {},\n  \"seconds\": {:g},\n  \"heldConnections\": {},\n  "
+             "\"otherLoad\": {:.3f},\n",
+             quoted(describeRun(settings)), settings.rounds, settings.span.count(), settings.connections,
+             report.mostOtherLoad)
       << fmt::format("  \"checks\": {{{}}},\n", jsonList(report.checks, jsonCheck))
       << fmt::format("  \"remarks\": [{}],\n  \"figures\": [\n", jsonList(report.remarks, quoted));
   for (std::size_t i = 0; i < report.rows.size(); ++i)

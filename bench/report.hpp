@@ -46,6 +46,9 @@ double ratioToBaseline(const Report::Row& row, const std::string& system);
 // The subject's figure in the goal's terms; NaN where it is missing.
 double measuredForGoal(const Report::Row& row);
 
+// When, where and how: "2026-11-21 09:50, Linux 6.18, 2 processors, 3 rounds of 2 s".
+std::string describeRun(const Settings& settings);
+
 // One table, in Markdown that also reads well on a terminal, to standard output.
 void printTable(const Report& report, const Settings& settings);
 

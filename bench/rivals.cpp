@@ -4,7 +4,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <array>
 #include <fstream>
 
 namespace chuantou::bench {

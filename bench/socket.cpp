@@ -15,6 +15,8 @@ namespace {
 
 constexpr int kBacklog = 4096;
 constexpr int kUdpBuffer = 4 << 20;  // bytes; the kernel doubles it for its own bookkeeping
+constexpr int kLowestPort = 2000;
+constexpr int kHighestPort = 9999;
 
 const sockaddr* raw(const sockaddr_in& address) { return reinterpret_cast<const sockaddr*>(&address); }
 
@@ -137,12 +139,12 @@ bool receiveAll(int fd, void* data, std::size_t size) {
 Port freePort() {
   static std::mt19937 random{std::random_device{}()};
   static std::set<Port> given;
-  std::uniform_int_distribution<int> candidates(10000, 30000);
+  std::uniform_int_distribution<int> candidates(kLowestPort, kHighestPort);
   for (int tries = 0; tries < 1000; ++tries) {
     const auto port = static_cast<Port>(candidates(random));
     if (canBind(SOCK_STREAM, port) && canBind(SOCK_DGRAM, port) && given.insert(port).second) return port;
   }
-  throw Failure("no free port between 10000 and 30000 on 127.0.0.1");
+  throw Failure(fmt::format("no free port between {} and {} on 127.0.0.1", kLowestPort, kHighestPort));
 }
 
 }  // namespace chuantou::bench

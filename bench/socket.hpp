@@ -48,7 +48,8 @@ void setPatience(int fd, Milliseconds patience);
 bool sendAll(int fd, const void* data, std::size_t size);
 bool receiveAll(int fd, void* data, std::size_t size);
 
-// A port that is free for TCP and UDP, below the ephemeral range so that no outgoing connection takes it meanwhile.
+// A port that is free for TCP and UDP, under 10000: below those that outgoing connections get, so none takes it
+// meanwhile.
 Port freePort();
 
 }  // namespace chuantou::bench

@@ -99,17 +99,16 @@ class SpliceRelay {
       if (!client) return;
       Fd target = beginConnect(target_);
       if (!target) continue;
-      auto connection = std::make_unique<Connection>();
+      auto* connection = new Connection;  // owned by its sides' events until end() hands it to the graveyard
       connection->client.fd = std::move(client);
       connection->target.fd = std::move(target);
       for (Side* side : {&connection->client, &connection->target}) {
-        side->connection = connection.get();
+        side->connection = connection;
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.ptr = side;
         ::epoll_ctl(poller_.get(), EPOLL_CTL_ADD, side->fd.get(), &event);
       }
-      connection.release();  // owned by its sides' events until end() hands it to the graveyard
     }
   }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <array>
 #include <csignal>
 
 #include "datagram_relay.hpp"

@@ -1,10 +1,7 @@
 #include <fmt/format.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 
 #include "report.hpp"
 
@@ -83,16 +80,6 @@ void printLine(const Cells& cells, const std::vector<std::size_t>& widths) {
   fmt::print("{}\n", line);
 }
 
-void printHeading(const Settings& settings) {
-  utsname machine{};
-  ::uname(&machine);
-  char date[32];
-  const std::time_t now = std::time(nullptr);
-  std::strftime(date, sizeof date, "%F %H:%M", std::localtime(&now));
-  fmt::print("\n{}, {} {}, {} processors; {} rounds of {:g} s; median (least–most), × to splice ×3\n\n", date,
-             machine.sysname, machine.release, ::sysconf(_SC_NPROCESSORS_ONLN), settings.rounds, settings.span.count());
-}
-
 }  // namespace
 
 void printTable(const Report& report, const Settings& settings) {
@@ -103,7 +90,7 @@ void printTable(const Report& report, const Settings& settings) {
   for (const Cells& line : lines)
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
 
-  printHeading(settings);
+  fmt::print("\n{}; median (least–most), × to splice ×3\n\n", describeRun(settings));
   Cells rule;
   for (const std::size_t w : widths) rule.emplace_back(std::max<std::size_t>(w, 1), '-');
   printLine(lines.front(), widths);

@@ -18,19 +18,23 @@ using daemon::say;
 
 constexpr Phrase kHelpFlag{"Show this help and end", "显示帮助"};
 constexpr Phrase kVersionFlag{"Show the version and end", "显示版本"};
-constexpr Phrase kConfigFlag{"Read flags from this TOML file; the command line wins", "从 TOML 文件读取参数；命令行优先"};
-constexpr Phrase kDataDirFlag{"Where the state is kept (default: the XDG state folder)", "数据目录（默认：XDG 状态目录）"};
+constexpr Phrase kConfigFlag{"Read flags from this TOML file; the command line wins",
+                             "从 TOML 文件读取参数；命令行优先"};
+constexpr Phrase kDataDirFlag{"Where the state is kept (default: the XDG state folder)",
+                              "数据目录（默认：XDG 状态目录）"};
 constexpr Phrase kLangFlag{"Language of the messages: en or zh", "消息语言：en 或 zh"};
 constexpr Phrase kUsageTitle{"Usage", "用法"};
 constexpr Phrase kOptionsTitle{"Options", "选项"};
 constexpr Phrase kCommandsTitle{"Commands", "命令"};
+constexpr Phrase kOptionsWord{"OPTIONS", "选项"};
 constexpr Phrase kCommandWord{"COMMAND", "命令"};
 constexpr Phrase kRequiredWord{"(required)", "（必填）"};
 
 constexpr Phrase kNotNumber{"{0} is not a whole number from {1} to {2}", "{0} 不是 {1} 到 {2} 的整数"};
 constexpr Phrase kNotChoice{"{0} is not one of {1}", "{0} 不在可选值之内：{1}"};
 constexpr Phrase kUnexpected{"\"{0}\" is not known here", "无法识别 \"{0}\""};
-constexpr Phrase kUnexpectedNear{"\"{0}\" is not known here; did you mean \"{1}\"?", "无法识别 \"{0}\"；是否想写 \"{1}\"？"};
+constexpr Phrase kUnexpectedNear{"\"{0}\" is not known here; did you mean \"{1}\"?",
+                                 "无法识别 \"{0}\"；是否想写 \"{1}\"？"};
 constexpr Phrase kMissing{"{0} is missing", "缺少 {0}"};
 constexpr Phrase kMissingCommand{"a command is missing", "缺少命令"};
 constexpr Phrase kWrong{"{0}", "参数有误：{0}"};
@@ -53,7 +57,8 @@ std::string unexpectedSentence(const CLI::App& program, const CLI::App& command,
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
   }
-  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; })) words.push_back(sub->get_name());
+  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; }))
+    words.push_back(sub->get_name());
   const std::vector<std::string_view> views{words.begin(), words.end()};
   const std::string_view near = daemon::nearestWord(wrong.substr(0, wrong.find('=')), views);
   return near.empty() ? say(language, kUnexpected, wrong) : say(language, kUnexpectedNear, wrong, near);
@@ -76,10 +81,12 @@ CLI::Option* Flags::add(CLI::Option* option, const char* value, ConfigKind kind)
 }
 
 CLI::Option* Flags::text(const std::string& names, std::string& out, const char* value, const Phrase& help) {
-  return add(command_.add_option(names, out, help.in(language_)), value, ConfigKind::text);
+  return add(command_.add_option(names, out, help.in(language_)), value, ConfigKind::text)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
-CLI::Option* Flags::choice(const std::string& name, std::string& out, std::vector<std::string> choices, const Phrase& help) {
+CLI::Option* Flags::choice(const std::string& name, std::string& out, std::vector<std::string> choices,
+                           const Phrase& help) {
   const std::string all = fmt::format("{}", fmt::join(choices, ", "));
   const std::string shown = fmt::format("{}", fmt::join(choices, "|"));
   return text(name, out, shown.c_str(), help)
@@ -92,6 +99,7 @@ CLI::Option* Flags::choice(const std::string& name, std::string& out, std::vecto
 CLI::Option* Flags::number(const std::string& name, std::uint64_t& out, std::uint64_t min, std::uint64_t max,
                            const char* value, const Phrase& help) {
   return add(command_.add_option(name, out, help.in(language_)), value, ConfigKind::integer)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
       ->check([language = language_, min, max](const std::string& given) {
         std::uint64_t number = 0;
         const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), number);
@@ -104,11 +112,15 @@ CLI::Option* Flags::toggle(const std::string& name, bool& out, const Phrase& hel
   return add(command_.add_flag(name, out, help.in(language_)), nullptr, ConfigKind::boolean);
 }
 
-CLI::Option* Flags::list(const std::string& names, std::vector<std::string>& out, const char* value, const Phrase& help) {
+CLI::Option* Flags::list(const std::string& names, std::vector<std::string>& out, const char* value,
+                         const Phrase& help) {
   return add(command_.add_option(names, out, help.in(language_)), value, ConfigKind::list)->allow_extra_args(false);
 }
 
-void Flags::config() { command_.add_option("--config", configFile_, kConfigFlag.in(language_))->type_name("FILE"); }
+void Flags::config(std::string& fileName) {
+  configFile_ = &fileName;
+  command_.add_option("--config", fileName, kConfigFlag.in(language_))->type_name("FILE");
+}
 
 void Flags::common(std::string& dataDir, std::string& lang) {
   text("--data-dir", dataDir, "DIR", kDataDirFlag);
@@ -116,8 +128,8 @@ void Flags::common(std::string& dataDir, std::string& lang) {
 }
 
 void Flags::applyConfig() {
-  if (configFile_.empty()) return;
-  for (const daemon::ConfigValue& value : daemon::readConfig(configFile_, keys_, language_)) {
+  if (configFile_ == nullptr || configFile_->empty()) return;
+  for (const daemon::ConfigValue& value : daemon::readConfig(*configFile_, keys_, language_)) {
     CLI::Option* option = command_.get_option("--" + value.key);
     if (option->count() > 0) continue;
     try {
@@ -139,7 +151,7 @@ void prepareProgram(CLI::App& program, const std::string& name, const Phrase& de
   program.set_version_flag("--version", name + " " + version(), kVersionFlag.in(language));
   const auto formatter = program.get_formatter();
   formatter->label("Usage", kUsageTitle.in(language));
-  formatter->label("OPTIONS", fmt::format("[{}]", kOptionsTitle.in(language)));
+  formatter->label("OPTIONS", kOptionsWord.in(language));
   formatter->label("SUBCOMMAND", kCommandWord.in(language));
   formatter->label("REQUIRED", kRequiredWord.in(language));
   formatter->column_width(36);
@@ -151,6 +163,7 @@ CLI::App& addCommand(CLI::App& parent, const std::string& name, const Phrase& he
   command->group(kCommandsTitle.in(language));
   command->option_defaults()->group(kOptionsTitle.in(language));
   command->set_help_flag("-h,--help", kHelpFlag.in(language));
+  command->footer("");  // that of the program is inherited otherwise
   return *command;
 }
 
@@ -172,7 +185,8 @@ bool parseCommandLine(CLI::App& program, int argc, char** argv, Language languag
     program.parse(argc, argv);
     return true;
   } catch (const CLI::CallForHelp&) {
-    daemon::printText(innermost(program).help());
+    const CLI::App& command = innermost(program);
+    daemon::printText(command.help(command.get_parent() == nullptr ? std::string{} : fullName(*command.get_parent())));
     exitCode = daemon::kExitDone;
     return false;
   } catch (const CLI::CallForVersion& version) {
@@ -182,7 +196,9 @@ bool parseCommandLine(CLI::App& program, int argc, char** argv, Language languag
   } catch (const CLI::ExtrasError&) {
     sentence = unexpectedSentence(program, innermost(program), language);
   } catch (const CLI::RequiredError& error) {
-    sentence = missingSentence(error, language);
+    // CLI11 misses the command before it looks at a misspelt one.
+    sentence = program.remaining_size(true) > 0 ? unexpectedSentence(program, innermost(program), language)
+                                                : missingSentence(error, language);
   } catch (const CLI::Error& error) {
     sentence = say(language, kWrong, error.what());
   }

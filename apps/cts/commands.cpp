@@ -28,13 +28,15 @@ constexpr Phrase kState{"state", "状态"};
 constexpr Phrase kRunningSince{"running for {0} (pid {1}, version {2})", "已运行 {0}（进程 {1}，版本 {2}）"};
 constexpr Phrase kListening{"listening on", "监听地址"};
 constexpr Phrase kClients{"clients", "客户端"};
-constexpr Phrase kClientsNow{"{0} registered ({1} registrations so far, {2} refused)", "{0} 个已注册（累计注册 {1} 次，拒绝 {2} 次）"};
+constexpr Phrase kClientsNow{"{0} registered ({1} registrations so far, {2} refused)",
+                             "{0} 个已注册（累计注册 {1} 次，拒绝 {2} 次）"};
 constexpr Phrase kSessions{"sessions", "会话"};
 constexpr Phrase kSessionsNow{"{0} open ({1} so far)", "{0} 个打开（累计 {1} 个）"};
 constexpr Phrase kConnections{"connections", "连接"};
 constexpr Phrase kConnectionsNow{"{0} open ({1} accepted, {2} rejected)", "{0} 个打开（接受 {1} 个，拒绝 {2} 个）"};
 constexpr Phrase kRelayed{"relayed", "中继流量"};
-constexpr Phrase kRelayedNow{"{0} of TCP, {1} of UDP in {2} datagrams ({3} dropped)", "TCP {0}，UDP {1}（{2} 个数据报，丢弃 {3} 个）"};
+constexpr Phrase kRelayedNow{"{0} of TCP, {1} of UDP in {2} datagrams ({3} dropped)",
+                             "TCP {0}，UDP {1}（{2} 个数据报，丢弃 {3} 个）"};
 constexpr Phrase kNobody{"no clients are registered", "没有已注册的客户端"};
 constexpr Phrase kNoSessions{"no sessions are open", "没有打开的会话"};
 constexpr Phrase kClientColumn{"CLIENT", "客户端"};
@@ -62,17 +64,21 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
   return daemon::renderFields(
       {{title(kState), say(language, kRunningSince, duration(s, "uptimeMs"), s.numberOr("pid"), s.textOr("version"))},
        {title(kListening), daemon::hostPort(s.textOr("host"), static_cast<std::uint16_t>(s.numberOr("port")))},
-       {title(kClients), say(language, kClientsNow, s.numberOr("clients"), s.numberOr("registrationsTotal"), s.numberOr("authFailures"))},
+       {title(kClients), say(language, kClientsNow, s.numberOr("clients"), s.numberOr("registrationsTotal"),
+                             s.numberOr("authFailures"))},
        {title(kSessions), say(language, kSessionsNow, s.numberOr("sessions"), s.numberOr("sessionsTotal"))},
-       {title(kConnections), say(language, kConnectionsNow, s.numberOr("connections"), s.numberOr("acceptedTotal"), s.numberOr("rejectedTotal"))},
+       {title(kConnections), say(language, kConnectionsNow, s.numberOr("connections"), s.numberOr("acceptedTotal"),
+                                 s.numberOr("rejectedTotal"))},
        {title(kRelayed), say(language, kRelayedNow, bytes(s, "relayedBytes"), bytes(s, "relayedDatagramBytes"),
                              s.numberOr("relayedDatagrams"), s.numberOr("droppedDatagrams"))}},
       colour);
 }
 
 std::string clientsText(const JsonObject& answer, Language language, bool colour) {
-  daemon::Table table{{{kClientColumn.in(language)}, {kAddressColumn.in(language)},
-                       {kSinceColumn.in(language), Align::right}, {kSessionsColumn.in(language), Align::right}}};
+  daemon::Table table{{{kClientColumn.in(language)},
+                       {kAddressColumn.in(language)},
+                       {kSinceColumn.in(language), Align::right},
+                       {kSessionsColumn.in(language), Align::right}}};
   for (const JsonObject& client : answer.objects("clients")) {
     table.row({client.textOr("id"), client.textOr("address"), duration(client, "connectedForMs"),
                std::to_string(client.numberOr("sessions"))});
@@ -81,17 +87,23 @@ std::string clientsText(const JsonObject& answer, Language language, bool colour
 }
 
 std::string sessionsText(const JsonObject& answer, Language language, bool colour) {
-  daemon::Table table{{{kSessionColumn.in(language)}, {kFromColumn.in(language)}, {kToColumn.in(language)},
-                       {kProtocolColumn.in(language)}, {kStateColumn.in(language)}, {kAgeColumn.in(language), Align::right}}};
+  daemon::Table table{{{kSessionColumn.in(language)},
+                       {kFromColumn.in(language)},
+                       {kToColumn.in(language)},
+                       {kProtocolColumn.in(language)},
+                       {kStateColumn.in(language)},
+                       {kAgeColumn.in(language), Align::right}}};
   for (const JsonObject& session : answer.objects("sessions")) {
-    table.row({session.textOr("id"), session.textOr("from"), fmt::format("{}:{}", session.textOr("to"), session.numberOr("port")),
-               session.textOr("protocol"), session.textOr("state"), duration(session, "ageMs")});
+    table.row({session.textOr("id"), session.textOr("from"),
+               fmt::format("{}:{}", session.textOr("to"), session.numberOr("port")), session.textOr("protocol"),
+               session.textOr("state"), duration(session, "ageMs")});
   }
   return table.empty() ? say(language, kNoSessions) + "\n" : table.render(colour);
 }
 
 daemon::AdminClient connectTo(const ServerOptions& options) {
-  return {"cts", options.dataDir.empty() ? daemon::defaultDataDir("cts", options.language) : options.dataDir, options.language};
+  return {"cts", options.dataDir.empty() ? daemon::defaultDataDir("cts", options.language) : options.dataDir,
+          options.language};
 }
 
 }  // namespace

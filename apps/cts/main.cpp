@@ -10,9 +10,12 @@ int main(int argc, char** argv) {
     int exitCode = 0;
     if (!readServerOptions(argc, argv, options, exitCode)) return exitCode;
     switch (options.command) {
-      case ServerCommand::run: return runServer(options);
-      case ServerCommand::kick: return kickClient(options);
-      default: return showServer(options);
+      case ServerCommand::run:
+        return runServer(options);
+      case ServerCommand::kick:
+        return kickClient(options);
+      default:
+        return showServer(options);
     }
   });
 }

@@ -30,7 +30,7 @@ struct ServerOptions {
   std::uint64_t heartbeatIntervalMs = 20'000;
   std::uint64_t heartbeatTimeoutMs = 60'000;
 
-  bool json = false;      ///< status, clients, sessions
+  bool json = false;  ///< status, clients, sessions
   std::string kickId;
 };
 

@@ -16,7 +16,8 @@ namespace chuantou::apps {
 namespace {
 
 constexpr daemon::Phrase kLoopbackOnly{
-    "without --token the server listens on this machine's loopback only; give --token T (or --allow-anonymous) to let other machines in",
+    "without --token the server listens on this machine's loopback only; give --token T (or --allow-anonymous) to let "
+    "other machines in",
     "没有 --token，服务器仅监听本机回环地址；要让其他机器连接，请指定 --token 令牌（或 --allow-anonymous）"};
 
 ServerConfig configOf(const ServerOptions& options) {

@@ -71,7 +71,6 @@ std::string AdminClient::call(const std::string& method, const std::string& path
   request.path = path.substr(0, path.find('?'));
   if (request.path.size() < path.size()) request.query = path.substr(request.path.size() + 1);
   request.body = body;
-  request.headers["host"] = info_.url.substr(std::string_view{"http://"}.size());
   request.headers["authorization"] = "Bearer " + info_.token;
   request.headers["accept-language"] = language_ == Language::chinese ? "zh" : "en";
   if (!body.empty()) request.headers["content-type"] = "application/json";

@@ -17,7 +17,8 @@ struct AdminInfo {
   long pid = 0;
 };
 
-/// Nothing where there is no such file, or one that is not ours to understand. Throws std::system_error (no right to read).
+/// Nothing where there is no such file, or one that is not ours to understand. Throws std::system_error (no right to
+/// read).
 std::optional<AdminInfo> readAdminFile(const std::string& dataDir);
 /// True when the process that wrote it is gone (killed, or the machine restarted).
 bool isStale(const AdminInfo& info);

@@ -11,9 +11,8 @@ namespace chuantou::daemon {
 namespace {
 
 bool equalIgnoringCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 std::string_view bearerToken(std::string_view header) {
@@ -34,7 +33,8 @@ bool isLocalAuthority(std::string_view authority) {
   const std::size_t colon = authority.find(':', hostEnd == std::string_view::npos ? 0 : hostEnd);
   if (colon != std::string_view::npos) {
     const std::string_view port = authority.substr(colon + 1);
-    if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    if (port.empty() || port.size() > 5 ||
+        !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; })) {
       return false;
     }
   }
@@ -46,7 +46,8 @@ void ApiGuard::check(const net::HttpRequest& request, Language language) const {
   if (localOnly_) {
     if (!isLocalAuthority(request.header("host"))) throw ApiError{403, "forbidden_host", say(language, kForbiddenHost)};
     const std::string_view origin = request.header("origin");
-    if (!origin.empty() && !isLocalOrigin(origin)) throw ApiError{403, "forbidden_origin", say(language, kForbiddenOrigin)};
+    if (!origin.empty() && !isLocalOrigin(origin))
+      throw ApiError{403, "forbidden_origin", say(language, kForbiddenOrigin)};
   }
   if (!tokensEqual(bearerToken(request.header("authorization")), token_)) {
     throw ApiError{401, "unauthorized", say(language, kUnauthorized)};

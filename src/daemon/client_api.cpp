@@ -39,11 +39,16 @@ void writeProxy(JsonWriter& json, const Proxy& proxy) {
 
 std::string_view clientStateName(ClientState state) {
   switch (state) {
-    case ClientState::stopped: return "stopped";
-    case ClientState::connecting: return "connecting";
-    case ClientState::registered: return "registered";
-    case ClientState::reconnecting: return "reconnecting";
-    case ClientState::failed: return "failed";
+    case ClientState::stopped:
+      return "stopped";
+    case ClientState::connecting:
+      return "connecting";
+    case ClientState::registered:
+      return "registered";
+    case ClientState::reconnecting:
+      return "reconnecting";
+    case ClientState::failed:
+      return "failed";
   }
   return "unknown";
 }
@@ -87,8 +92,9 @@ net::HttpResponse ClientApi::status() {
   json.field("server", stats.serverUrl);
   if (stats.lastError) {
     json.beginObject("lastError");
-    json.field("code", stats.lastError.category() == error_category() ? errcName(static_cast<Errc>(stats.lastError.value()))
-                                                                      : "system_error");
+    json.field("code", stats.lastError.category() == error_category()
+                           ? errcName(static_cast<Errc>(stats.lastError.value()))
+                           : "system_error");
     json.field("message", stats.lastErrorMessage);
     json.endObject();
   } else {

@@ -19,8 +19,8 @@ namespace chuantou::daemon {
 
 class ClientApi {
  public:
-  /// `store` may be nullptr: proxies then end with the process. Both must outlive this. `udpIdleTimeout` is for proxies that
-  /// are made without one.
+  /// `store` may be nullptr: proxies then end with the process. Both must outlive this. `udpIdleTimeout` is for proxies
+  /// that are made without one.
   ClientApi(Client& client, ProxyStore* store, ApiGuard guard,
             std::chrono::milliseconds udpIdleTimeout = ProxyOptions{}.udpIdleTimeout)
       : client_(client),

@@ -19,10 +19,14 @@ constexpr std::size_t kMaxConfig = 1024U * 1024U;
 
 const Phrase& typeName(ConfigKind kind) {
   switch (kind) {
-    case ConfigKind::integer: return kTypeInteger;
-    case ConfigKind::boolean: return kTypeBoolean;
-    case ConfigKind::list: return kTypeList;
-    default: return kTypeText;
+    case ConfigKind::integer:
+      return kTypeInteger;
+    case ConfigKind::boolean:
+      return kTypeBoolean;
+    case ConfigKind::list:
+      return kTypeList;
+    default:
+      return kTypeText;
   }
 }
 
@@ -56,8 +60,8 @@ std::string placeOf(const std::string& fileName, const toml::source_region& regi
 
 }  // namespace
 
-std::vector<ConfigValue> parseConfig(std::string_view text, const std::string& fileName, std::span<const ConfigKey> keys,
-                                     Language language) {
+std::vector<ConfigValue> parseConfig(std::string_view text, const std::string& fileName,
+                                     std::span<const ConfigKey> keys, Language language) {
   toml::table table;
   try {
     table = toml::parse(text);
@@ -68,7 +72,9 @@ std::vector<ConfigValue> parseConfig(std::string_view text, const std::string& f
   for (const ConfigKey& key : keys) names.push_back(key.name);
 
   std::vector<std::pair<toml::source_index, ConfigValue>> found;
-  for (const auto& [name, node] : table) {
+  for (const auto& entry : table) {
+    const toml::key& name = entry.first;
+    const toml::node& node = entry.second;
     const std::string place = placeOf(fileName, name.source());
     const auto key = std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& k) { return k.name == name.str(); });
     if (key == keys.end()) {

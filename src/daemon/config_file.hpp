@@ -24,9 +24,10 @@ struct ConfigValue {
   std::string place;                ///< "FILE:LINE"
 };
 
-/// Throws Failure (exit code 2): "FILE:LINE: …" for bad syntax, unknown keys (with the nearest known one) and wrong types.
-std::vector<ConfigValue> parseConfig(std::string_view text, const std::string& fileName, std::span<const ConfigKey> keys,
-                                     Language language);
+/// Throws Failure (exit code 2): "FILE:LINE: …" for bad syntax, unknown keys (with the nearest known one) and wrong
+/// types.
+std::vector<ConfigValue> parseConfig(std::string_view text, const std::string& fileName,
+                                     std::span<const ConfigKey> keys, Language language);
 /// The same of a file; also throws Failure where it cannot be read.
 std::vector<ConfigValue> readConfig(const std::string& fileName, std::span<const ConfigKey> keys, Language language);
 

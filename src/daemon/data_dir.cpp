@@ -70,7 +70,8 @@ void makeFolders(const std::string& path) {
 
 std::string homeFolder() {
   if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') return home;
-  if (const passwd* entry = ::getpwuid(::getuid()); entry != nullptr && entry->pw_dir != nullptr && entry->pw_dir[0] == '/') {
+  if (const passwd* entry = ::getpwuid(::getuid());
+      entry != nullptr && entry->pw_dir != nullptr && entry->pw_dir[0] == '/') {
     return entry->pw_dir;
   }
   return {};

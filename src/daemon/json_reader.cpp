@@ -70,6 +70,11 @@ std::int64_t JsonObject::numberOr(const char* key, std::int64_t otherwise) const
   return value != nullptr && value->IsInt64() ? value->GetInt64() : otherwise;
 }
 
+bool JsonObject::boolean(const char* key) const {
+  const rapidjson::Value* value = find(key);
+  return value != nullptr && value->IsTrue();
+}
+
 std::vector<JsonObject> JsonObject::objects(const char* key) const {
   std::vector<JsonObject> found;
   const rapidjson::Value* value = find(key);

@@ -31,6 +31,7 @@ class JsonObject {
   // For answers of our own daemon, which need no sentences: a value of another type reads as empty.
   std::string textOr(const char* key, std::string_view otherwise = {}) const;
   std::int64_t numberOr(const char* key, std::int64_t otherwise = 0) const;
+  bool boolean(const char* key) const;
   std::vector<JsonObject> objects(const char* key) const;
   std::optional<JsonObject> object(const char* key) const;
 

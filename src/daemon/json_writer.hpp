@@ -30,9 +30,7 @@ class JsonWriter {
     name(key);
     writer_.Bool(value);
   }
-  void field(std::string_view key, std::unsigned_integral auto value)
-    requires(!std::same_as<decltype(value), bool>)
-  {
+  void field(std::string_view key, std::unsigned_integral auto value) requires(!std::same_as<decltype(value), bool>) {
     name(key);
     writer_.Uint64(value);
   }

@@ -10,8 +10,8 @@ namespace chuantou::daemon {
 
 enum class LogFormat { text, json };
 
-/// Lines with a time stamp, as text or as one JSON object each ({"time","level","component","message"}). Control characters are
-/// escaped in both: a line may quote what came from the network.
+/// Lines with a time stamp, as text or as one JSON object each ({"time","level","component","message"}). Control
+/// characters are escaped in both: a line may quote what came from the network.
 LogSink makeLogSink(LogFormat format);
 
 /// "trace" … "off".

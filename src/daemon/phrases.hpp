@@ -12,7 +12,8 @@ inline constexpr Phrase kNotRunning{"{0} is not running (no daemon uses {1}); st
 inline constexpr Phrase kNoAnswer{"{0} (pid {1}) does not answer on {2}: {3}", "{0}（进程 {1}）在 {2} 上没有应答：{3}"};
 inline constexpr Phrase kBadAnswer{"{0} gave an answer that cannot be understood: {1}", "{0} 的应答无法理解：{1}"};
 inline constexpr Phrase kDataDirShared{
-    "another {0} (pid {1}) uses {2}: commands talk to that one, and this one keeps no state; give each its own --data-dir",
+    "another {0} (pid {1}) uses {2}: commands talk to that one, and this one keeps no state; give each its own "
+    "--data-dir",
     "另一个 {0}（进程 {1}）正在使用 {2}：各命令会连接到那一个，本进程不保存状态；请为每个进程指定不同的 --data-dir"};
 inline constexpr Phrase kCannotWrite{"cannot write {0}: {1}", "无法写入 {0}：{1}"};
 inline constexpr Phrase kCannotRead{"cannot read {0}: {1}", "无法读取 {0}：{1}"};
@@ -20,11 +21,13 @@ inline constexpr Phrase kNoHome{"no folder for the state is known (HOME is not s
                                 "无法确定数据目录（未设置 HOME）；请用 --data-dir 指定"};
 inline constexpr Phrase kBadStoredProxies{"{0} is damaged ({1}); move it away, the proxies in it are lost",
                                           "{0} 已损坏（{1}）；请移走该文件，其中的代理无法恢复"};
-inline constexpr Phrase kStoredProxySkipped{"the stored proxy on port {0} is not open: {1}", "已保存的代理（端口 {0}）未能打开：{1}"};
+inline constexpr Phrase kStoredProxySkipped{"the stored proxy on port {0} is not open: {1}",
+                                            "已保存的代理（端口 {0}）未能打开：{1}"};
 
 // Configuration files; {0} is FILE:LINE.
 inline constexpr Phrase kUnknownKey{"{0}: unknown key \"{1}\"", "{0}：未知的配置项 \"{1}\""};
-inline constexpr Phrase kUnknownKeyNear{"{0}: unknown key \"{1}\"; did you mean \"{2}\"?", "{0}：未知的配置项 \"{1}\"；是否想写 \"{2}\"？"};
+inline constexpr Phrase kUnknownKeyNear{"{0}: unknown key \"{1}\"; did you mean \"{2}\"?",
+                                        "{0}：未知的配置项 \"{1}\"；是否想写 \"{2}\"？"};
 inline constexpr Phrase kWrongType{"{0}: \"{1}\" must be {2}", "{0}：\"{1}\" 必须是{2}"};
 inline constexpr Phrase kTypeText{"a string", "字符串"};
 inline constexpr Phrase kTypeInteger{"a whole number, 0 or more", "不小于 0 的整数"};
@@ -32,22 +35,26 @@ inline constexpr Phrase kTypeBoolean{"true or false", "true 或 false"};
 inline constexpr Phrase kTypeList{"a string or an array of strings", "字符串或字符串数组"};
 
 // -L
-inline constexpr Phrase kBadLocal{"\"{0}\" is not LOCAL:PEER:PORT or LOCAL:PEER:HOST:PORT, with /tcp or /udp at the end where wanted: {1}",
-                                  "\"{0}\" 不符合 LOCAL:PEER:PORT 或 LOCAL:PEER:HOST:PORT（末尾可加 /tcp 或 /udp）：{1}"};
+inline constexpr Phrase kBadLocal{
+    "\"{0}\" is not LOCAL:PEER:PORT or LOCAL:PEER:HOST:PORT, with /tcp or /udp at the end where wanted: {1}",
+    "\"{0}\" 不符合 LOCAL:PEER:PORT 或 LOCAL:PEER:HOST:PORT（末尾可加 /tcp 或 /udp）：{1}"};
 inline constexpr Phrase kBadPort{"\"{0}\" is not a port (1 to 65535)", "\"{0}\" 不是端口号（1 到 65535）"};
-inline constexpr Phrase kBadLocalPort{"\"{0}\" is not a local port (0 to 65535)", "\"{0}\" 不是本地端口号（0 到 65535）"};
+inline constexpr Phrase kBadLocalPort{"\"{0}\" is not a local port (0 to 65535)",
+                                      "\"{0}\" 不是本地端口号（0 到 65535）"};
 inline constexpr Phrase kBadPeer{"\"{0}\" is not a client id (1 to 64 of letters, digits, \".\", \"_\", \"-\")",
                                  "\"{0}\" 不是客户端标识（1 到 64 个字母、数字、\".\"、\"_\"、\"-\"）"};
 inline constexpr Phrase kBadHost{"\"{0}\" is not a host", "\"{0}\" 不是主机名或地址"};
 inline constexpr Phrase kBadProtocol{"\"{0}\" is not tcp, udp or both", "\"{0}\" 不是 tcp、udp 或 both"};
-inline constexpr Phrase kBadName{"\"{0}\" is not a proxy's name (1 to 64 of letters, digits, \".\", \"_\", \"-\", not digits alone)",
-                                 "\"{0}\" 不能作为代理名称（1 到 64 个字母、数字、\".\"、\"_\"、\"-\"，不能只有数字）"};
+inline constexpr Phrase kBadName{
+    "\"{0}\" is not a proxy's name (1 to 64 of letters, digits, \".\", \"_\", \"-\", not digits alone)",
+    "\"{0}\" 不能作为代理名称（1 到 64 个字母、数字、\".\"、\"_\"、\"-\"，不能只有数字）"};
 inline constexpr Phrase kTooFewParts{"it has too few parts", "缺少部分内容"};
 inline constexpr Phrase kTooManyParts{"it has too many parts", "多出部分内容"};
 
 // The admin API.
-inline constexpr Phrase kUnauthorized{"this needs the header \"Authorization: Bearer TOKEN\" with the token of the daemon's admin.json",
-                                      "需要请求头 \"Authorization: Bearer 令牌\"，令牌见守护进程的 admin.json"};
+inline constexpr Phrase kUnauthorized{
+    "this needs the header \"Authorization: Bearer TOKEN\" with the token of the daemon's admin.json",
+    "需要请求头 \"Authorization: Bearer 令牌\"，令牌见守护进程的 admin.json"};
 inline constexpr Phrase kForbiddenHost{"this is answered only under the names localhost, 127.0.0.1 and [::1]",
                                        "仅接受以 localhost、127.0.0.1 或 [::1] 访问"};
 inline constexpr Phrase kForbiddenOrigin{"a page of another site may not call this", "不允许其他网站的页面调用"};
@@ -58,15 +65,18 @@ inline constexpr Phrase kJsonNotObject{"the body must be a JSON object", "请求
 inline constexpr Phrase kBodyTooLong{"the body is too long (at most {0} bytes)", "请求体过长（最多 {0} 字节）"};
 inline constexpr Phrase kFieldMissing{"the field \"{0}\" is missing", "缺少字段 \"{0}\""};
 inline constexpr Phrase kFieldNotText{"the field \"{0}\" must be a string", "字段 \"{0}\" 必须是字符串"};
-inline constexpr Phrase kFieldNotNumber{"the field \"{0}\" must be a whole number from {1} to {2}", "字段 \"{0}\" 必须是 {1} 到 {2} 的整数"};
-inline constexpr Phrase kFieldTooLong{"the field \"{0}\" is too long (at most {1} bytes)", "字段 \"{0}\" 过长（最多 {1} 字节）"};
+inline constexpr Phrase kFieldNotNumber{"the field \"{0}\" must be a whole number from {1} to {2}",
+                                        "字段 \"{0}\" 必须是 {1} 到 {2} 的整数"};
+inline constexpr Phrase kFieldTooLong{"the field \"{0}\" is too long (at most {1} bytes)",
+                                      "字段 \"{0}\" 过长（最多 {1} 字节）"};
 inline constexpr Phrase kFieldUnknown{"unknown field \"{0}\"", "未知字段 \"{0}\""};
 inline constexpr Phrase kNoSuchClient{"there is no client \"{0}\"; cts clients lists those that are registered",
                                       "没有客户端 \"{0}\"；用 cts clients 查看已注册的客户端"};
 inline constexpr Phrase kNoSuchProxy{"there is no proxy \"{0}\"; ctc proxy list shows those that are open",
                                      "没有代理 \"{0}\"；用 ctc proxy list 查看已打开的代理"};
 inline constexpr Phrase kNameTaken{"a proxy of the name \"{0}\" exists already", "名称为 \"{0}\" 的代理已存在"};
-inline constexpr Phrase kProxyNotSaved{"the proxy was not made, as it cannot be saved: {0}", "无法保存代理，因此未创建：{0}"};
+inline constexpr Phrase kProxyNotSaved{"the proxy was not made, as it cannot be saved: {0}",
+                                       "无法保存代理，因此未创建：{0}"};
 inline constexpr Phrase kInternal{"something failed inside: {0}", "内部错误：{0}"};
 
 }  // namespace chuantou::daemon

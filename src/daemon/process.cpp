@@ -36,7 +36,6 @@ StopSignal::StopSignal() : waiter_(::pthread_self()) {
 }
 
 void StopSignal::wait() {
-  waiter_ = ::pthread_self();
   while (!stopped_) {
     int signal = 0;
     if (::sigwait(&signals_, &signal) == 0 && signal != SIGUSR2) break;

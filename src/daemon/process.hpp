@@ -22,14 +22,15 @@ class StopSignal {
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  /// Returns when a signal has come or stop() was called; then a second signal ends the process the hard way.
+  /// On the thread that made it. Returns when a signal has come or stop() was called; then a second signal ends the
+  /// process the hard way.
   void wait();
   /// From any thread.
   void stop() noexcept;
 
  private:
   sigset_t signals_;
-  pthread_t waiter_;
+  const pthread_t waiter_;
   std::atomic<bool> stopped_{false};
 };
 

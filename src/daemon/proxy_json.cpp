@@ -44,8 +44,8 @@ void writeProxyOptions(JsonWriter& json, const ProxyOptions& options) {
 }
 
 ProxyOptions readProxyOptions(const JsonObject& object, Language language, std::chrono::milliseconds udpIdleTimeout) {
-  object.onlyFields({"localPort", "localHost", "targetClientId", "targetPort", "targetHost", "protocol", "name",
-                     "udpIdleTimeoutMs"});
+  object.onlyFields(
+      {"localPort", "localHost", "targetClientId", "targetPort", "targetHost", "protocol", "name", "udpIdleTimeoutMs"});
   ProxyOptions options;
   options.localPort = static_cast<std::uint16_t>(object.requiredNumber("localPort", 0, 65535));
   options.localHost = readHost(object, "localHost", language);

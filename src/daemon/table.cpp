@@ -17,7 +17,8 @@ constexpr std::string_view kPlain = "\x1b[0m";
 constexpr std::size_t kGap = 2;
 
 std::string printable(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
   return text;
 }
 

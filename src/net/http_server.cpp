@@ -64,7 +64,7 @@ struct HttpServer::Impl final : MessageChannel::Owner {
     asio::post(workers, [this, target = channel.weak_from_this(), request = std::move(request)] {
       HttpResponse response = handler(request);
       asio::post(thread.context(), [target, response = std::move(response)] {
-        if (const auto channel = target.lock()) channel->respond(response);
+        if (const auto asker = target.lock()) asker->respond(response);
       });
     });
   }

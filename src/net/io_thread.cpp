@@ -10,9 +10,13 @@ void IoThread::start() {
 }
 
 void IoThread::stop() noexcept {
-  if (!thread_.joinable()) return;
-  asio::post(context_, [this] { context_.stop(); });
-  thread_.join();
+  {
+    const std::lock_guard lock{mutex_};
+    if (stopped_) return;
+    stopped_ = true;
+    asio::post(context_, [this] { context_.stop(); });  // after all that was posted before
+  }
+  if (thread_.joinable()) thread_.join();
 }
 
 std::span<std::uint8_t> IoThread::scratch() {

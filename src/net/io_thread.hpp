@@ -3,6 +3,8 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <future>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 #include "net/pipe_pool.hpp"
@@ -28,12 +30,22 @@ class IoThread {
   /// A buffer for the duration of one handler: kScratchSize bytes, made at its first use.
   std::span<std::uint8_t> scratch();
 
-  /// Runs `f` on the thread and waits for its result. Must not be called on the thread itself.
+  /// From any thread: false when the thread has been stopped, and `f` will not run; else it will.
   template <class F>
-  auto call(F f) -> decltype(f()) {
+  bool tryPost(F f) {
+    const std::lock_guard lock{mutex_};
+    if (stopped_) return false;
+    asio::post(context_, std::move(f));
+    return true;
+  }
+  /// Runs `f` on the thread and waits for its result; nothing when the thread has been stopped. On the thread itself it
+  /// simply runs.
+  template <class F>
+  auto tryCall(F f) -> std::optional<decltype(f())> {
+    if (onThread()) return f();
     std::packaged_task<decltype(f())()> task{std::move(f)};
     auto result = task.get_future();
-    asio::post(context_, [&task] { task(); });
+    if (!tryPost([&task] { task(); })) return std::nullopt;
     return result.get();
   }
 
@@ -46,6 +58,8 @@ class IoThread {
   asio::io_context context_{1};
   asio::executor_work_guard<Executor> work_{context_.get_executor()};
   std::thread thread_;
+  std::mutex mutex_;
+  bool stopped_ = false;
 };
 
 }  // namespace chuantou::net

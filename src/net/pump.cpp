@@ -25,7 +25,7 @@ Pump::~Pump() {
   for (Direction& d : directions_) PipePool::close(d.pipe);
 }
 
-void Pump::start(std::unique_ptr<PumpGate> gate) {
+void Pump::start(std::shared_ptr<PumpGate> gate) {
   gate_ = std::move(gate);
   gatePassed_ = gate_ == nullptr;
   run(0);
@@ -39,13 +39,16 @@ void Pump::start(std::unique_ptr<PumpGate> gate) {
 
 void Pump::passGate() {
   if (!done_) return;
-  switch (gate_->onReadable(b_)) {
+  const auto gate = gate_;  // it may call abort()
+  switch (gate->onReadable(b_)) {
     case PumpGate::Verdict::wait:
+      if (!done_) return;
       b_.async_wait(TcpSocket::wait_read, [self = shared_from_this()](const ErrorCode& ec) {
         if (!ec) self->passGate();
       });
       return;
     case PumpGate::Verdict::pass:
+      if (!done_) return;
       gatePassed_ = true;
       gate_.reset();
       return run(1);

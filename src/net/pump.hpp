@@ -40,7 +40,7 @@ class Pump : public std::enable_shared_from_this<Pump> {
   Pump(IoThread& thread, TcpSocket a, TcpSocket b, Done done);
   ~Pump();
 
-  void start(std::unique_ptr<PumpGate> gate = nullptr);
+  void start(std::shared_ptr<PumpGate> gate = nullptr);
   /// Resets both sides. `done` runs.
   void abort();
 
@@ -72,7 +72,7 @@ class Pump : public std::enable_shared_from_this<Pump> {
   TcpSocket a_;
   TcpSocket b_;
   Done done_;
-  std::unique_ptr<PumpGate> gate_;
+  std::shared_ptr<PumpGate> gate_;
   Direction directions_[2];
   bool gatePassed_ = true;
 };

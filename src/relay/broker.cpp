@@ -58,9 +58,14 @@ void Broker::handleBadMessage(Now now, ControlId id, const Error& error) {
 void Broker::handleControlClosed(Now, ControlId id) {
   const auto it = controls_.find(static_cast<std::uint64_t>(id));
   if (it == controls_.end()) return;
-  // Its sessions go on: their data channels are connections of their own, and the client may come back.
-  if (!it->second.client.empty()) clients_.setOffline(it->second.client, id);
+  // Its TCP sessions go on: their data channels are connections of their own, and the client may come back. A UDP session
+  // has nothing but the control channels to tell that its client has gone. (One that was replaced lost them then.)
+  const ClientId client = it->second.client;
+  const bool replaced = it->second.closing;
   controls_.erase(it);
+  if (client.empty() || replaced) return;
+  clients_.setOffline(client, id);
+  removeSessionsOf(client, "the peer's control channel ended", Which::udpOnly);
 }
 
 void Broker::close(ControlId id, Control& control) {
@@ -125,6 +130,7 @@ void Broker::on(Now now, ControlId id, Control& control, Register& m) {
       old->second.closing = true;
       act(CloseControl{*registered.replaced});
     }
+    removeSessionsOf(*name, "the peer registered again", Which::udpOnly);
   }
   control.client = *name;
   control.registerBy.reset();
@@ -177,6 +183,8 @@ void Broker::handleTick(Now now) {
     close(id, control);
     if (!client.empty()) removeSessionsOf(client, "the peer fell silent");
   }
+  for (const ChannelId channel : refused_) act(DropChannel{channel});
+  refused_.clear();
   while (const auto channel = waiting_.takeExpired(now.at)) act(DropChannel{*channel});
   while (!pairing_.empty() && pairing_.front().first <= now.at) {
     Session* session = sessions_.find(pairing_.front().second);

@@ -127,7 +127,10 @@ class Broker {
   void tellOther(const Session& session, Side from, wire::MessageToClient message);
   void placeChannel(Session& session, Side side, ChannelId channel);
   void removeSession(Session& session);
-  void removeSessionsOf(const ClientId& id, std::string_view reason);
+  enum class Which { all, udpOnly };
+  void removeSessionsOf(const ClientId& id, std::string_view reason, Which which = Which::all);
+  /// At the next tick: the refusal travels on another connection and should be there first.
+  void dropSoon(ChannelId channel) { refused_.push_back(channel); }
   void close(ControlId id, Control& control);
   void act(Action action) { actions_.push_back(std::move(action)); }
 
@@ -138,6 +141,7 @@ class Broker {
   WaitingRoom waiting_;
   std::unordered_map<std::uint64_t, Control> controls_;
   std::deque<std::pair<TimePoint, SessionId>> pairing_;  ///< deadlines, in order
+  std::vector<ChannelId> refused_;
   std::deque<Action> actions_;
   BrokerStats stats_;
 };

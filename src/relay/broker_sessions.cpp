@@ -13,7 +13,7 @@ void Broker::rejectAll(ControlId to, const std::vector<DataKey>& keys, Errc code
   reject.reason = reason;
   for (const DataKey& key : keys) {
     reject.sessions.push_back(SessionRef{{}, key, {}});
-    if (const auto channel = waiting_.take(key)) act(DropChannel{*channel});
+    if (const auto channel = waiting_.take(key)) dropSoon(*channel);
   }
   act(Send{to, std::move(reject)});
 }
@@ -29,6 +29,7 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
   IncomingRequest incoming;
   incoming.fromClientId = control.client.str();
   incoming.remotePort = m.remotePort;
+  incoming.remoteHost = m.remoteHost;
   incoming.transport = m.transport;
   CreateSession created;
   created.peerClientId = name->str();
@@ -155,7 +156,7 @@ void Broker::removeSession(Session& session) {
     act(EndSession{session.id});
   } else {
     for (const auto& channel : session.channel) {
-      if (channel) act(DropChannel{*channel});
+      if (channel) dropSoon(*channel);
     }
   }
   if (session.udp) act(RemoveUdp{*session.udp});
@@ -166,9 +167,10 @@ void Broker::removeSession(Session& session) {
   sessions_.remove(session.id);
 }
 
-void Broker::removeSessionsOf(const ClientId& id, std::string_view reason) {
+void Broker::removeSessionsOf(const ClientId& id, std::string_view reason, Which which) {
   std::vector<SessionId> mine;
   for (const auto& [number, session] : sessions_.all()) {
+    if (which == Which::udpOnly && session.transport != Transport::udp) continue;
     if (session.clientOf(Side::initiator) == id || session.clientOf(Side::target) == id) mine.push_back(session.id);
   }
   for (const SessionId sessionId : mine) {

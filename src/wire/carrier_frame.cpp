@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 #include "base/error_text.hpp"
+#include "base/utf8.hpp"
 
 namespace chuantou::wire {
 
@@ -35,10 +36,10 @@ FrameBytes encodeOpen(const OpenFrame& open, std::uint8_t flags) {
 FrameBytes encodeAccept() { return frame(FrameType::accept, 0, 0); }
 
 FrameBytes encodeReject(Errc code, std::string_view reason) {
-  const std::size_t length = std::min(reason.size(), kMaxRejectReason);
-  FrameBytes out = frame(FrameType::reject, 0, 2 + length);
+  const std::string_view kept = cutUtf8(reason, kMaxRejectReason);
+  FrameBytes out = frame(FrameType::reject, 0, 2 + kept.size());
   storeU16(&out[kFrameHeaderSize], static_cast<std::uint16_t>(code));
-  std::copy_n(reason.begin(), length, out.begin() + kFrameHeaderSize + 2);
+  std::copy(kept.begin(), kept.end(), out.begin() + kFrameHeaderSize + 2);
   return out;
 }
 

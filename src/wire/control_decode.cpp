@@ -1,6 +1,7 @@
 #include <rapidjson/document.h>
 
 #include "base/error_text.hpp"
+#include "base/utf8.hpp"
 #include "wire/control_message.hpp"
 
 namespace chuantou::wire {
@@ -48,7 +49,10 @@ class Fields {
       fail(name);
       return {};
     }
-    return std::string{v->GetString(), v->GetStringLength()};
+    std::string out{v->GetString(), v->GetStringLength()};
+    // RapidJSON checks bytes, but takes the escape of half a surrogate pair; passed on, it would break the receiver.
+    if (!isUtf8(out)) fail(name);
+    return out;
   }
   std::int64_t number(const char* name, std::int64_t low, std::int64_t high, bool required = true) {
     const Json* v = find(name);
@@ -70,6 +74,16 @@ class Fields {
   }
   std::uint16_t port(const char* name, bool required = true) {
     return static_cast<std::uint16_t>(number(name, required ? 1 : 0, 65535, required));
+  }
+  /// 0 asks for a carrier that leads to no service (a ping).
+  std::uint16_t portOrNone(const char* name) { return static_cast<std::uint16_t>(number(name, 0, 65535)); }
+  std::string host(const char* name) {
+    std::string out = text(name, false);
+    if (out.size() > 255) fail(name);
+    for (const char c : out) {
+      if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f) fail(name);
+    }
+    return out;
   }
   Transport transport() {
     const std::string name = text("protocol", false);
@@ -150,6 +164,7 @@ struct Opened {
 
 Result<Opened> open(std::string_view json, std::size_t limit) {
   if (json.size() > limit) return bad("a message is too long");
+  if (json.find('\0') != std::string_view::npos) return bad("a message is not JSON");  // RapidJSON would stop there
   if (tooDeep(json)) return bad("a message is nested too deeply");
   Opened out;
   out.document.Parse<rapidjson::kParseValidateEncodingFlag>(json.data(), json.size());
@@ -185,7 +200,10 @@ SessionClosed closed(Fields& f) {
   m.reason = f.text("reason", false);
   return m;
 }
-Heartbeat heartbeat(Fields& f) { return Heartbeat{f.number("timestamp", INT64_MIN, INT64_MAX, false)}; }
+Heartbeat heartbeat(Fields& f) {
+  if (!f.find("timestamp")) return Heartbeat{};
+  return Heartbeat{f.number("timestamp", INT64_MIN, INT64_MAX)};
+}
 
 }  // namespace
 
@@ -210,7 +228,8 @@ Result<MessageToServer> decodeToServer(std::string_view json) {
   if (type == "connect_request") {
     ConnectRequest m;
     m.toClientId = f.text("toClientId");
-    m.remotePort = f.port("remotePort");
+    m.remotePort = f.portOrNone("remotePort");
+    m.remoteHost = f.host("remoteHost");
     m.localPort = f.port("localPort", false);
     m.transport = f.transport();
     m.keys = f.keys();
@@ -271,7 +290,8 @@ Result<MessageToClient> decodeToClient(std::string_view json) {
   if (type == "connect_request") {
     IncomingRequest m;
     m.fromClientId = f.text("fromClientId");
-    m.remotePort = f.port("remotePort");
+    m.remotePort = f.portOrNone("remotePort");
+    m.remoteHost = f.host("remoteHost");
     m.transport = f.transport();
     m.sessions = f.sessions();
     return done<Out>(type, f, std::move(m));

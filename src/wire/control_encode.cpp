@@ -2,6 +2,7 @@
 #include <rapidjson/writer.h>
 
 #include "base/error_text.hpp"
+#include "base/utf8.hpp"
 #include "wire/control_message.hpp"
 
 namespace chuantou::wire {
@@ -55,7 +56,11 @@ class Envelope {
   void transport(Transport value) { text("protocol", value == Transport::tcp ? "tcp" : "udp"); }
 
   void key(std::string_view name) { writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size())); }
-  void string(std::string_view value) { writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size())); }
+  /// Reasons are the words of other programs; a WebSocket text must be UTF-8 (RFC 6455, section 8.1), or it ends there.
+  void string(std::string_view value) {
+    if (!isUtf8(value)) return string(toUtf8(value));
+    writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  }
   rapidjson::Writer<rapidjson::StringBuffer>& raw() { return writer_; }
 
  private:
@@ -63,12 +68,7 @@ class Envelope {
   rapidjson::Writer<rapidjson::StringBuffer> writer_;
 };
 
-std::string_view cut(std::string_view text) {
-  if (text.size() <= kMaxReason) return text;
-  std::size_t end = kMaxReason;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // not inside a UTF-8 character
-  return text.substr(0, end);
-}
+std::string_view cut(std::string_view text) { return cutUtf8(text, kMaxReason); }
 
 std::string write(const Register& m) {
   Envelope out{"register"};
@@ -123,6 +123,7 @@ std::string write(const ConnectRequest& m) {
   Envelope out{"connect_request"};
   out.text("toClientId", m.toClientId);
   out.number("remotePort", m.remotePort);
+  out.optionalText("remoteHost", m.remoteHost);
   out.number("localPort", m.localPort);
   out.transport(m.transport);
   out.key("keys");
@@ -136,6 +137,7 @@ std::string write(const IncomingRequest& m) {
   Envelope out{"connect_request"};
   out.text("fromClientId", m.fromClientId);
   out.number("remotePort", m.remotePort);
+  out.optionalText("remoteHost", m.remoteHost);
   out.transport(m.transport);
   out.sessions(m.sessions);
   return out.finish();

@@ -64,6 +64,7 @@ struct SessionRef {
 struct ConnectRequest {
   std::string toClientId;
   std::uint16_t remotePort = 0;
+  std::string remoteHost;  ///< empty: the target's loopback
   std::uint16_t localPort = 0;
   Transport transport = Transport::tcp;
   std::vector<DataKey> keys;
@@ -72,6 +73,7 @@ struct ConnectRequest {
 struct IncomingRequest {
   std::string fromClientId;
   std::uint16_t remotePort = 0;
+  std::string remoteHost;
   Transport transport = Transport::tcp;
   std::vector<SessionRef> sessions;
 };

@@ -1,6 +1,8 @@
 // What a connection to the server's port is, by its first bytes (docs/PROTOCOL.md, section 1).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 

@@ -1,0 +1,197 @@
+#include "ctc/commands.hpp"
+
+#include <unistd.h>
+
+#include <ctime>
+
+#include "daemon/data_dir.hpp"
+#include "daemon/failure.hpp"
+#include "daemon/human_text.hpp"
+#include "daemon/output.hpp"
+#include "daemon/phrases.hpp"
+#include "daemon/proxy_json.hpp"
+#include "daemon/proxy_text.hpp"
+#include "daemon/table.hpp"
+
+namespace chuantou::apps {
+
+namespace {
+
+using daemon::Align;
+using daemon::JsonObject;
+using daemon::Phrase;
+using daemon::say;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMaxAnswer = 256U * 1024U * 1024U;
+
+constexpr Phrase kState{"state", "状态"};
+constexpr Phrase kStateNow{"{0} (uptime {1}, pid {2}, version {3})", "{0}（已运行 {1}，进程 {2}，版本 {3}）"};
+constexpr Phrase kId{"id", "标识"};
+constexpr Phrase kServer{"server", "服务器"};
+constexpr Phrase kServerNow{"{0} (connected for {1}, {2} reconnects)", "{0}（已连接 {1}，重连 {2} 次）"};
+constexpr Phrase kRoundTrip{"round trip", "往返时间"};
+constexpr Phrase kNotMeasured{"not measured yet", "尚未测量"};
+constexpr Phrase kLastError{"last error", "最近错误"};
+constexpr Phrase kOpen{"connections", "连接"};
+constexpr Phrase kOpenNow{"{0} out, {1} in ({2} and {3} so far)", "发起 {0} 个，接入 {1} 个（累计 {2} 和 {3} 个）"};
+constexpr Phrase kTraffic{"traffic", "流量"};
+constexpr Phrase kTrafficNow{"{0} up, {1} down", "上行 {0}，下行 {1}"};
+
+constexpr Phrase kLocalColumn{"LOCAL", "本地"};
+constexpr Phrase kTargetColumn{"TARGET", "目标"};
+constexpr Phrase kProtocolColumn{"PROTOCOL", "协议"};
+constexpr Phrase kNameColumn{"NAME", "名称"};
+constexpr Phrase kOpenColumn{"OPEN", "当前"};
+constexpr Phrase kTotalColumn{"TOTAL", "累计"};
+constexpr Phrase kFailedColumn{"FAILED", "失败"};
+constexpr Phrase kUpColumn{"UP", "上行"};
+constexpr Phrase kDownColumn{"DOWN", "下行"};
+constexpr Phrase kFlowsColumn{"UDP FLOWS", "UDP 流"};
+constexpr Phrase kNoProxies{"no proxies are open; ctc proxy create makes one",
+                            "没有打开的代理；用 ctc proxy create 创建"};
+constexpr Phrase kClientColumn{"CLIENT", "客户端"};
+constexpr Phrase kSinceColumn{"REGISTERED", "注册时间"};
+constexpr Phrase kAgo{"{0} ago", "{0}前"};
+constexpr Phrase kSelf{"(this one)", "（本机）"};
+constexpr Phrase kNobody{"no clients are registered", "没有已注册的客户端"};
+constexpr Phrase kDeleted{"proxy {0} is closed", "已关闭代理 {0}"};
+
+constexpr Phrase kStates[] = {{"stopped", "已停止"},
+                              {"connecting", "正在连接"},
+                              {"registered", "已注册"},
+                              {"reconnecting", "正在重连"},
+                              {"failed", "失败"}};
+
+std::string stateText(const std::string& state, Language language) {
+  for (const Phrase& phrase : kStates) {
+    if (phrase.english == state) return phrase.in(language);
+  }
+  return state;
+}
+
+std::string bytes(const JsonObject& object, const char* key) {
+  return daemon::humanBytes(static_cast<std::uint64_t>(object.numberOr(key)));
+}
+
+std::string duration(const JsonObject& object, const char* key) {
+  return daemon::humanDuration(milliseconds{object.numberOr(key)});
+}
+
+ProxyOptions optionsOf(const JsonObject& proxy) {
+  ProxyOptions options;
+  options.localPort = static_cast<std::uint16_t>(proxy.numberOr("localPort"));
+  options.localHost = proxy.textOr("localHost");
+  options.targetClientId = proxy.textOr("targetClientId");
+  options.targetHost = proxy.textOr("targetHost");
+  options.targetPort = static_cast<std::uint16_t>(proxy.numberOr("targetPort"));
+  daemon::parseProtocol(proxy.textOr("protocol"), options.protocol);
+  return options;
+}
+
+std::string proxiesText(const JsonObject& answer, Language language, bool colour) {
+  const auto column = [&](const Phrase& title, Align align = Align::left) {
+    return daemon::Table::Column{title.in(language), align};
+  };
+  daemon::Table table{{column(kLocalColumn), column(kTargetColumn), column(kProtocolColumn), column(kNameColumn),
+                       column(kOpenColumn, Align::right), column(kTotalColumn, Align::right),
+                       column(kFailedColumn, Align::right), column(kFlowsColumn, Align::right),
+                       column(kUpColumn, Align::right), column(kDownColumn, Align::right)}};
+  for (const JsonObject& proxy : answer.objects("proxies")) {
+    const ProxyOptions options = optionsOf(proxy);
+    const bool both = options.protocol == Protocol::both;
+    table.row({daemon::proxyLocal(options), daemon::proxyTarget(options),
+               both ? "tcp+udp" : std::string{daemon::protocolName(options.protocol)}, proxy.textOr("name"),
+               std::to_string(proxy.numberOr("activeConnections")), std::to_string(proxy.numberOr("connections")),
+               std::to_string(proxy.numberOr("failedConnections")), std::to_string(proxy.numberOr("activeFlows")),
+               bytes(proxy, "bytesUp"), bytes(proxy, "bytesDown")});
+  }
+  return table.empty() ? say(language, kNoProxies) + "\n" : table.render(colour);
+}
+
+std::string statusText(const JsonObject& s, Language language, bool colour) {
+  const auto title = [&](const Phrase& phrase) { return std::string{phrase.in(language)}; };
+  std::vector<std::pair<std::string, std::string>> fields{
+      {title(kState), say(language, kStateNow, stateText(s.textOr("state"), language), duration(s, "uptimeMs"),
+                          s.numberOr("pid"), s.textOr("version"))},
+      {title(kId), s.textOr("id")}};
+  if (s.textOr("state") == "registered") {
+    fields.emplace_back(title(kServer), say(language, kServerNow, s.textOr("server"), duration(s, "connectedForMs"),
+                                            s.numberOr("reconnects")));
+    const std::int64_t rtt = s.numberOr("rttUs");
+    fields.emplace_back(title(kRoundTrip),
+                        rtt > 0 ? daemon::humanRoundTrip(microseconds{rtt}) : say(language, kNotMeasured));
+  } else {
+    fields.emplace_back(title(kServer), s.textOr("server"));
+  }
+  if (const auto error = s.object("lastError")) fields.emplace_back(title(kLastError), error->textOr("message"));
+  fields.emplace_back(title(kOpen), say(language, kOpenNow, s.numberOr("outboundActive"), s.numberOr("inboundActive"),
+                                        s.numberOr("outboundTotal"), s.numberOr("inboundTotal")));
+  fields.emplace_back(title(kTraffic), say(language, kTrafficNow, bytes(s, "bytesUp"), bytes(s, "bytesDown")));
+  return daemon::renderFields(fields, colour) + "\n" + proxiesText(s, language, colour);
+}
+
+std::string clientsText(const JsonObject& answer, Language language, bool colour) {
+  daemon::Table table{{{kClientColumn.in(language)}, {kSinceColumn.in(language), Align::right}, {}}};
+  const auto now =
+      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  for (const JsonObject& client : answer.objects("clients")) {
+    // The two machines' clocks may differ; a client of the future has just come.
+    const auto age = std::max<std::int64_t>(0, now - client.numberOr("registeredAtMs", now));
+    table.row({client.textOr("id"), say(language, kAgo, daemon::humanDuration(milliseconds{age})),
+               client.boolean("self") ? kSelf.in(language) : ""});
+  }
+  return table.empty() ? say(language, kNobody) + "\n" : table.render(colour);
+}
+
+}  // namespace
+
+daemon::AdminClient connectTo(const ClientOptions& options) {
+  return {"ctc", options.dataDir.empty() ? daemon::defaultDataDir("ctc", options.language) : options.dataDir,
+          options.language};
+}
+
+int showClient(const ClientOptions& options) {
+  daemon::AdminClient admin = connectTo(options);
+  const bool status = options.command == ClientCommand::status;
+  const bool clients = options.command == ClientCommand::clients;
+  const std::string answer = admin.get(status ? "/api/status" : clients ? "/api/clients" : "/api/proxies");
+  if (options.json) {
+    daemon::printLine(answer);
+    return daemon::kExitDone;
+  }
+  const daemon::JsonDocument document{answer, kMaxAnswer, options.language};
+  const auto render = status ? statusText : clients ? clientsText : proxiesText;
+  daemon::printText(render(document.root(), options.language, daemon::wantsColour(STDOUT_FILENO)));
+  return daemon::kExitDone;
+}
+
+int createProxy(const ClientOptions& options) {
+  daemon::JsonWriter json;
+  json.field("localPort", options.proxy.localPort);
+  json.field("targetClientId", options.proxy.targetClientId);
+  json.field("targetPort", options.proxy.targetPort);
+  if (!options.proxy.targetHost.empty()) json.field("targetHost", options.proxy.targetHost);
+  json.field("protocol", daemon::protocolName(options.proxy.protocol));
+  if (!options.proxy.name.empty()) json.field("name", options.proxy.name);
+  if (options.udpIdleTimeoutGiven) {
+    json.field("udpIdleTimeoutMs", static_cast<std::int64_t>(options.proxy.udpIdleTimeout.count()));
+  }
+  const std::string answer = connectTo(options).post("/api/proxies", json.finish());
+  const daemon::JsonDocument document{answer, kMaxAnswer, options.language};
+  daemon::printLine(daemon::proxyLine(optionsOf(document.root())));
+  return daemon::kExitDone;
+}
+
+int deleteProxy(const ClientOptions& options) {
+  daemon::AdminClient admin = connectTo(options);
+  // Nothing else can be a proxy's port or name; it goes into a path.
+  if (!daemon::isClientId(options.which))
+    throw daemon::Failure{say(options.language, daemon::kNoSuchProxy, options.which)};
+  admin.remove("/api/proxies/" + options.which);
+  daemon::printLine(say(options.language, kDeleted, options.which));
+  return daemon::kExitDone;
+}
+
+}  // namespace chuantou::apps

@@ -1,0 +1,19 @@
+// What ctc does for each command.
+#pragma once
+
+#include "ctc/options.hpp"
+#include "daemon/admin_client.hpp"
+
+namespace chuantou::apps {
+
+// All return the exit code and throw Failure or chuantou::Error.
+int runClient(const ClientOptions& options);
+int showClient(const ClientOptions& options);  ///< status, clients, proxy list
+int createProxy(const ClientOptions& options);
+int deleteProxy(const ClientOptions& options);
+int pingPeer(const ClientOptions& options);
+
+/// The daemon of the data dir.
+daemon::AdminClient connectTo(const ClientOptions& options);
+
+}  // namespace chuantou::apps

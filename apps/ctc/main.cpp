@@ -1,0 +1,25 @@
+// ctc: the client. Flags in, library calls, text out.
+#include "common/main_guard.hpp"
+#include "ctc/commands.hpp"
+#include "ctc/options.hpp"
+
+int main(int argc, char** argv) {
+  using namespace chuantou::apps;
+  ClientOptions options;
+  return guarded(options.language, [&] {
+    int exitCode = 0;
+    if (!readClientOptions(argc, argv, options, exitCode)) return exitCode;
+    switch (options.command) {
+      case ClientCommand::run:
+        return runClient(options);
+      case ClientCommand::proxyCreate:
+        return createProxy(options);
+      case ClientCommand::proxyDelete:
+        return deleteProxy(options);
+      case ClientCommand::ping:
+        return pingPeer(options);
+      default:
+        return showClient(options);
+    }
+  });
+}

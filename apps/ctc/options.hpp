@@ -1,0 +1,47 @@
+// What was asked of ctc.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "chuantou/error.hpp"
+#include "chuantou/log.hpp"
+#include "chuantou/proxy.hpp"
+#include "daemon/log_sink.hpp"
+
+namespace chuantou::apps {
+
+enum class ClientCommand { run, status, clients, proxyCreate, proxyList, proxyDelete, ping };
+
+struct ClientOptions {
+  ClientCommand command = ClientCommand::run;
+  Language language = Language::english;
+  std::string dataDir;
+
+  // run
+  std::string serverUrl = "ws://127.0.0.1:8200";
+  std::string id;
+  std::string token;
+  std::uint16_t adminPort = 8201;
+  bool adminPortGiven = false;
+  std::vector<std::string> allow;
+  std::vector<ProxyOptions> local;  ///< -L
+  std::chrono::milliseconds udpIdleTimeout{60'000};
+  LogLevel logLevel = LogLevel::info;
+  daemon::LogFormat logFormat = daemon::LogFormat::text;
+
+  bool json = false;   ///< status, clients, proxy list, ping
+  ProxyOptions proxy;  ///< proxy create
+  bool udpIdleTimeoutGiven = false;
+  std::string which;  ///< proxy delete: a port or a name
+  std::string peer;   ///< ping
+  std::uint64_t count = 4;
+  std::uint64_t intervalMs = 500;
+};
+
+/// False where there is nothing more to do; `exitCode` is set then. Throws Failure (a configuration file, -L).
+bool readClientOptions(int argc, char** argv, ClientOptions& options, int& exitCode);
+
+}  // namespace chuantou::apps

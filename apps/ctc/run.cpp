@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "chuantou/client.hpp"
+#include "ctc/commands.hpp"
+#include "ctc/state_reporter.hpp"
+#include "daemon/client_api.hpp"
+#include "daemon/failure.hpp"
+#include "daemon/output.hpp"
+#include "daemon/phrases.hpp"
+#include "daemon/process.hpp"
+#include "daemon/proxy_text.hpp"
+#include "daemon/running_daemon.hpp"
+#include "net/http_server.hpp"
+
+namespace chuantou::apps {
+
+namespace {
+
+using daemon::say;
+
+constexpr const char* kIdFileName = "id";
+constexpr daemon::Phrase kAdminPortTaken{"port {0} is in use; the admin API is on port {1} instead",
+                                         "端口 {0} 已被占用；管理接口改用端口 {1}"};
+
+/// The name given, or the one of the last run.
+std::string idOf(const ClientOptions& options, const daemon::RunningDaemon& self) {
+  if (!options.id.empty() || !self.hasState()) return options.id;
+  std::string id = daemon::readFile(self.file(kIdFileName), 128).value_or("");
+  while (!id.empty() && id.back() == '\n') id.pop_back();
+  return daemon::isClientId(id) ? id : std::string{};
+}
+
+ClientConfig configOf(const ClientOptions& options, const daemon::RunningDaemon& self) {
+  ClientConfig config;
+  config.serverUrl = options.serverUrl;
+  config.clientId = idOf(options, self);
+  config.token = options.token;
+  config.allow = options.allow;
+  config.logLevel = options.logLevel;
+  config.log = daemon::makeLogSink(options.logFormat);
+  config.language = options.language;
+  return config;
+}
+
+void openProxy(Client& client, const ProxyOptions& options) {
+  daemon::printLine(daemon::proxyLine(client.createProxy(options).options()));
+}
+
+/// Those of earlier runs: one that cannot be opened now is no reason to fail, another program may hold its port for a
+/// while.
+void openStoredProxies(Client& client, const daemon::ProxyStore& store, const ClientOptions& options) {
+  for (const ProxyOptions& stored : store.list()) {
+    const auto same = [&](const ProxyOptions& o) {
+      return o.localPort == stored.localPort && o.localHost == stored.localHost;
+    };
+    if (std::any_of(options.local.begin(), options.local.end(), same)) continue;  // -L says what this port is today
+    try {
+      openProxy(client, stored);
+    } catch (const Error& error) {
+      daemon::printError(
+          say(options.language, daemon::kStoredProxySkipped, stored.localPort, error.message(options.language)));
+    }
+  }
+}
+
+std::unique_ptr<net::HttpServer> openAdminPort(const ClientOptions& options, const net::HttpHandler& handler) {
+  try {
+    return std::make_unique<net::HttpServer>("127.0.0.1", options.adminPort, handler);
+  } catch (const Error& error) {
+    if (error.errc() != Errc::port_in_use) throw;
+    if (options.adminPortGiven) throw Error{Errc::port_in_use, error.subject(), "--port"};
+  }
+  auto server = std::make_unique<net::HttpServer>("127.0.0.1", 0, handler);
+  daemon::printError(say(options.language, kAdminPortTaken, options.adminPort, server->port()));
+  return server;
+}
+
+}  // namespace
+
+int runClient(const ClientOptions& options) {
+  daemon::StopSignal stop;
+  daemon::raiseFileLimit();
+
+  daemon::RunningDaemon self{"ctc", options.dataDir, options.language};
+  std::unique_ptr<daemon::ProxyStore> store;
+  if (self.hasState())
+    store = std::make_unique<daemon::ProxyStore>(self.file(daemon::kProxyFileName), options.language);
+
+  Client client{configOf(options, self)};
+  StateReporter reporter{client, options, stop};
+  client.onStateChange([&reporter](ClientState state, std::error_code reason) { reporter.report(state, reason); });
+
+  // Before anything else starts: a port in use is the user's mistake to mend, and nothing of this run should be seen.
+  for (const ProxyOptions& local : options.local) openProxy(client, local);
+  daemon::ClientApi api{client, store.get(), daemon::ApiGuard{self.token(), true}, options.udpIdleTimeout};
+  auto admin = openAdminPort(options, [&api](const net::HttpRequest& request) { return api.handle(request); });
+  if (store) openStoredProxies(client, *store, options);
+  const std::string url = fmt::format("http://127.0.0.1:{}", admin->port());
+  self.publish(url);
+  daemon::printLine("admin " + url);
+  if (options.id.empty() && self.hasState() && !client.id().empty()) {
+    daemon::writeFileAtomically(self.file(kIdFileName), client.id() + "\n");
+  }
+
+  client.startInBackground();
+  daemon::releaseSpareMemory();
+  stop.wait();
+  self.unpublish();
+  client.stop();
+  admin.reset();
+  return reporter.failed() ? daemon::kExitFailed : daemon::kExitDone;
+}
+
+}  // namespace chuantou::apps

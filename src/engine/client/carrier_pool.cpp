@@ -1,0 +1,101 @@
+#include "engine/client/carrier_pool.hpp"
+
+#include <algorithm>
+
+namespace chuantou::engine {
+
+namespace {
+constexpr Millis kPeriod{500};
+/// Carriers for this share of a period's connections: making one takes a few round trips, far less than a period.
+constexpr std::size_t kPeriodShare = 16;
+constexpr std::size_t kFewest = 2;
+/// An idle carrier is a TCP connection that NATs on the way may forget.
+constexpr std::chrono::seconds kMaxAge{45};
+}  // namespace
+
+CarrierPool::CarrierPool(ClientContext& context, Target target, std::uint16_t localPort, std::size_t most)
+    : context_(context), target_(std::move(target)), localPort_(localPort), most_(most), timer_(context.thread.context()) {}
+
+CarrierPool::~CarrierPool() { clear(); }
+
+void CarrierPool::clear() {
+  for (const auto& carrier : warm_) carrier->drop();
+  warm_.clear();
+  wanted_ = 0;
+}
+
+std::shared_ptr<OutboundCarrier> CarrierPool::make() {
+  auto carrier = std::make_shared<OutboundCarrier>(context_, target_);
+  carrier->start(localPort_);
+  return carrier;
+}
+
+std::shared_ptr<OutboundCarrier> CarrierPool::takeWarm() {
+  while (!warm_.empty()) {
+    auto carrier = std::move(warm_.front());
+    warm_.pop_front();
+    if (carrier->stillGood()) return carrier;
+    carrier->drop();
+  }
+  return nullptr;
+}
+
+void CarrierPool::open(std::uint8_t flags, std::shared_ptr<OutboundCarrier::User> user) {
+  ++opened_;
+  auto carrier = takeWarm();
+  if (!carrier) {
+    // The pool was too small for this rate: grow at once, shrink slowly.
+    if (opened_ > 1) wanted_ = std::min(most_, std::max(kFewest, wanted_ * 2));
+    carrier = make();
+  }
+  wanted_ = std::min(most_, std::max(wanted_, kFewest));
+  carrier->open(wire::encodeOpen(wire::OpenFrame{target_.port, target_.host}, flags), std::move(user));
+  if (!refillScheduled_ && warm_.size() <= wanted_ / 2 && wanted_ > 0) {
+    refillScheduled_ = true;
+    // After this turn's connections, so that the requests leave together and the user's go first.
+    asio::post(context_.thread.context(), [this, weak = std::weak_ptr{alive_}] {
+      if (weak.lock()) refill();
+    });
+  }
+  armTimer();
+}
+
+void CarrierPool::refill() {
+  refillScheduled_ = false;
+  if (!context_.link.registered()) return;
+  while (warm_.size() < wanted_) warm_.push_back(make());
+}
+
+void CarrierPool::armTimer() {
+  if (timerArmed_) return;
+  timerArmed_ = true;
+  timer_.expires_after(kPeriod);
+  timer_.async_wait([this, weak = std::weak_ptr{alive_}](const net::ErrorCode& ec) {
+    if (ec || !weak.lock()) return;
+    timerArmed_ = false;
+    adjust();
+  });
+}
+
+void CarrierPool::adjust() {
+  const auto fitting = std::min<std::size_t>(most_, static_cast<std::size_t>(opened_) / kPeriodShare);
+  if (fitting < wanted_) wanted_ = std::max(std::min(kFewest, most_), std::max(fitting, wanted_ - (wanted_ + 3) / 4));
+  opened_ = 0;
+  const TimePoint tooOld = Clock::now() - kMaxAge;
+  std::deque<std::shared_ptr<OutboundCarrier>> kept;
+  for (auto& carrier : warm_) {
+    if (kept.size() < wanted_ && carrier->bornAt() > tooOld && carrier->stillGood()) {
+      kept.push_back(std::move(carrier));
+    } else {
+      carrier->drop();
+    }
+  }
+  warm_.swap(kept);
+  if (warm_.empty()) {
+    wanted_ = 0;  // nobody came for as long as a carrier lives: rest until somebody does
+  } else {
+    armTimer();
+  }
+}
+
+}  // namespace chuantou::engine

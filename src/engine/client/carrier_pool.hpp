@@ -1,0 +1,43 @@
+// Keeps carriers to one target ready, as many as its rate of new connections is worth.
+#pragma once
+
+#include <deque>
+
+#include "engine/client/outbound_carrier.hpp"
+
+namespace chuantou::engine {
+
+/// Warm carriers are made when connections come, never by themselves: a proxy that nobody uses holds none, and one whose
+/// target refuses does not hammer it.
+class CarrierPool {
+ public:
+  CarrierPool(ClientContext& context, Target target, std::uint16_t localPort, std::size_t most);
+  ~CarrierPool();
+
+  /// Opens a carrier for this user: a warm one if there is one, else a new one.
+  void open(std::uint8_t flags, std::shared_ptr<OutboundCarrier::User> user);
+  /// The control channel was lost: what is warm is of no use.
+  void clear();
+  std::size_t warm() const noexcept { return warm_.size(); }
+
+ private:
+  std::shared_ptr<OutboundCarrier> make();
+  std::shared_ptr<OutboundCarrier> takeWarm();
+  void refill();
+  void armTimer();
+  void adjust();
+
+  ClientContext& context_;
+  Target target_;
+  std::uint16_t localPort_;
+  std::size_t most_;
+  std::size_t wanted_ = 0;
+  std::uint64_t opened_ = 0;  ///< in the present period
+  bool refillScheduled_ = false;
+  bool timerArmed_ = false;
+  std::deque<std::shared_ptr<OutboundCarrier>> warm_;  ///< oldest first
+  net::Timer timer_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace chuantou::engine

@@ -1,0 +1,345 @@
+#include "engine/client/client_engine.hpp"
+
+#include <fmt/format.h>
+
+#include <future>
+
+namespace chuantou::engine {
+
+ClientEngine::ClientEngine(ClientConfig config)
+    : config_(std::move(config)), log_(config_.log, config_.logLevel, config_.language), thread_(std::make_shared<net::IoThread>()) {
+  auto url = parseServerUrl(config_.serverUrl);
+  if (!url) throw url.error();
+  url_ = std::move(*url);
+  if (!config_.clientId.empty() && !ClientId::parse(config_.clientId)) {
+    throw Error{Errc::invalid_argument, "the client id \"" + config_.clientId + "\"", "an id is 1 to 64 of A-Z a-z 0-9 . _ -"};
+  }
+  auto rules = PortRules::parse(config_.allow);
+  if (!rules) throw rules.error();
+  if (config_.connectTimeout <= Millis{0} || config_.heartbeatInterval <= Millis{0} || config_.reconnectMin <= Millis{0} ||
+      config_.reconnectMax < config_.reconnectMin || config_.heartbeatTimeout <= config_.heartbeatInterval) {
+    throw Error{Errc::invalid_argument, "a time-out", "they must be positive, and the longer one longer than the shorter one"};
+  }
+  id_ = config_.clientId;
+  link_ = std::make_unique<ControlLink>(*thread_, config_, url_, random_, log_, static_cast<ControlLink::Listener&>(*this));
+  desk_ = std::make_unique<SessionDesk>(*thread_, random_, [this](const wire::MessageToServer& m) { link_->send(m); });
+  handshakes_ = std::make_unique<net::DeadlineQueue>(thread_->executor(), kCarrierDeadline);
+  context_.reset(new ClientContext{*thread_, config_, log_, random_, *link_, *desk_, *handshakes_, udpSender_, nullptr, {},
+                                   [this](const Error& error) {
+                                     if (onRejected) onRejected(error);
+                                   }});
+  udpLink_ = std::make_unique<UdpLink>(*context_);
+  tcpTargets_ = std::make_unique<TcpTargets>(*context_, std::move(*rules), thread_);
+  udpTargets_ = std::make_unique<UdpTargets>(*context_, *udpLink_);
+  thread_->start();
+}
+
+ClientEngine::~ClientEngine() { stop(); }
+
+void ClientEngine::throwStopped() { throw Error{Errc::stopped, "the client"}; }
+
+template <class F>
+auto ClientEngine::onThread(F f) -> decltype(f()) {
+  auto result = thread_->tryCall(std::move(f));
+  if (!result) throwStopped();
+  return std::move(*result);
+}
+
+void ClientEngine::start(bool wait) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (stopped_) throwStopped();
+    if (started_) return;
+    started_ = true;
+    state_ = ClientState::connecting;
+  }
+  onThread([this] {
+    link_->start();
+    return true;
+  });
+  if (!wait) return;
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [this] { return state_ != ClientState::connecting; });
+  if (state_ == ClientState::registered) return;
+  const Error error = lastError_ ? *lastError_ : Error{Errc::stopped, "the client"};
+  lock.unlock();
+  stop();
+  throw error;
+}
+
+void ClientEngine::stop() noexcept {
+  {
+    const std::lock_guard lock{mutex_};
+    if (std::exchange(stopped_, true)) return;
+  }
+  thread_->tryCall([this] {
+    tearDown();
+    return true;
+  });
+  thread_->stop();
+  const std::lock_guard lock{mutex_};
+  state_ = ClientState::stopped;
+  changed_.notify_all();
+}
+
+/// On the thread: everything that has a peer is told, everything that somebody waits for is answered.
+void ClientEngine::tearDown() {
+  const Error stopped{Errc::stopped, "the client"};
+  link_->stop();
+  desk_->handleLost(stopped);
+  proxies_.clear();
+  udpTargets_->handleLost();
+  tcpTargets_.reset();
+  udpLink_->close();
+  for (const auto& stream : std::exchange(streams_, {})) stream->abort();
+  for (const auto& waiter : std::exchange(listWaiters_, {})) waiter(nullptr);
+}
+
+std::string ClientEngine::id() const {
+  const std::lock_guard lock{mutex_};
+  return id_;
+}
+
+ClientState ClientEngine::state() const {
+  const std::lock_guard lock{mutex_};
+  return state_;
+}
+
+void ClientEngine::setState(ClientState state, const Error* reason) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (reason) lastError_ = *reason;
+    if (state == ClientState::registered) lastError_.reset();
+    if (state_ == state) return;
+    state_ = state;
+    changed_.notify_all();
+  }
+  if (onStateChange) onStateChange(state, reason ? reason->code() : std::error_code{});
+}
+
+ClientStats ClientEngine::stats() {
+  ClientStats out;
+  const auto filled = thread_->tryCall([&] {
+    out.outboundActive = context_->counters.outboundActive;
+    out.inboundActive = context_->counters.inboundActive;
+    out.outboundTotal = context_->counters.outboundTotal;
+    out.inboundTotal = context_->counters.inboundTotal;
+    out.bytesUp = context_->counters.bytesUp;
+    out.bytesDown = context_->counters.bytesDown;
+    out.reconnects = registrations_ > 0 ? registrations_ - 1 : 0;
+    out.serverRtt = link_->rtt();
+    if (link_->registered()) out.connectedFor = std::chrono::duration_cast<Millis>(Clock::now() - link_->registeredAt());
+    return true;
+  });
+  const std::lock_guard lock{mutex_};
+  out.state = filled ? state_ : ClientState::stopped;
+  out.serverUrl = url_.str();
+  out.id = id_;
+  if (lastError_) {
+    out.lastError = lastError_->code();
+    out.lastErrorMessage = lastError_->message(config_.language);
+  }
+  return out;
+}
+
+// ------------------------------------------------------------- control channel
+
+void ClientEngine::onRegistered(const wire::RegisterResponse& response) {
+  {
+    const std::lock_guard lock{mutex_};
+    id_ = response.assignedId;
+  }
+  ++registrations_;
+  log_.log(LogLevel::info, "control", "registered as {} at {}{}", response.assignedId, url_.str(),
+           response.existingKicked ? ", replacing an older connection" : "");
+  setState(ClientState::registered, nullptr);
+  for (const auto& [id, proxy] : proxies_) proxy->onRegistered();
+}
+
+void ClientEngine::onLost(const Error& error) {
+  const Error lost{Errc::connection_lost, error.subject(), error.detail()};
+  desk_->handleLost(lost);
+  udpTargets_->handleLost();
+  udpLink_->close();
+  for (const auto& [id, proxy] : proxies_) proxy->onLost();
+  for (const auto& waiter : std::exchange(listWaiters_, {})) waiter(nullptr);
+}
+
+void ClientEngine::onAttemptFailed(const Error& error, bool fatal) {
+  log_.error(fatal ? LogLevel::error : LogLevel::warn, "control", error);
+  const bool first = registrations_ == 0 && state() == ClientState::connecting;
+  setState(fatal ? ClientState::failed : ClientState::reconnecting, &error);
+  if (!fatal && first) log_.log(LogLevel::info, "control", "trying again until {} answers", url_.str());
+}
+
+void ClientEngine::onMessage(wire::MessageToClient message) {
+  if (const auto* m = std::get_if<wire::IncomingRequest>(&message)) return handle(*m);
+  if (const auto* m = std::get_if<wire::CreateSession>(&message)) return desk_->handle(*m);
+  if (const auto* m = std::get_if<wire::AcceptSession>(&message)) return desk_->handle(*m);
+  if (const auto* m = std::get_if<wire::RejectSession>(&message)) return desk_->handle(*m);
+  if (const auto* m = std::get_if<wire::SessionClosed>(&message)) {
+    desk_->handle(*m);
+    return udpTargets_->handleClosed(*m);
+  }
+  if (const auto* m = std::get_if<wire::ClientList>(&message)) {
+    if (listWaiters_.empty()) return;
+    const auto waiter = std::move(listWaiters_.front());
+    listWaiters_.erase(listWaiters_.begin());
+    waiter(m);
+  }
+}
+
+void ClientEngine::handle(const wire::IncomingRequest& request) {
+  const auto peer = ClientId::parse(request.fromClientId);
+  if (!peer) return;
+  const bool isPing = request.remotePort == 0 && request.transport == wire::Transport::tcp;
+  const bool offered = request.transport == wire::Transport::tcp
+                           ? tcpTargets_->offers(*peer, request.remoteHost, request.remotePort)
+                           : tcpTargets_->rules().allows(*peer, request.remoteHost, request.remotePort);
+  if (!isPing && !offered) {
+    const Error error{Errc::not_allowed, std::to_string(request.remotePort)};
+    log_.log(LogLevel::warn, "target", "{} asked for {}: {}", peer->str(), error.subject(), error.message(log_.language()));
+    wire::RejectSession reject;
+    reject.code = error.errc();
+    for (const wire::SessionRef& ref : request.sessions) reject.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
+    return link_->send(reject);
+  }
+  wire::AcceptSession accept;
+  for (const wire::SessionRef& ref : request.sessions) {
+    if (!ref.id || !ref.key) continue;
+    if (request.transport == wire::Transport::tcp) {
+      tcpTargets_->join(*peer, *ref.key);
+      accept.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
+    } else if (ref.udp) {
+      udpTargets_->join(*peer, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
+    }
+  }
+  if (!accept.sessions.empty()) link_->send(accept);
+}
+
+// -------------------------------------------------------------------- proxies
+
+ClientEngine::OpenedProxy ClientEngine::createProxy(ProxyOptions options) {
+  auto opened = onThread([&]() -> Result<OpenedProxy> {
+    for (const auto& [id, proxy] : proxies_) {
+      if (!options.name.empty() && proxy->options().name == options.name) {
+        return Error{Errc::already_exists, "a proxy named " + options.name};
+      }
+    }
+    auto proxy = ProxyEngine::open(*context_, *udpLink_, std::move(options));
+    if (!proxy) return proxy.error();
+    const ProxyId id = ++lastProxy_;
+    OpenedProxy out{id, (*proxy)->options()};
+    proxies_.emplace(id, std::move(*proxy));
+    return out;
+  });
+  if (!opened) throw opened.error();
+  return std::move(*opened);
+}
+
+bool ClientEngine::closeProxy(ProxyId id) {
+  return thread_->tryCall([&] { return proxies_.erase(id) != 0; }).value_or(false);
+}
+
+std::optional<ProxyStats> ClientEngine::proxyStats(ProxyId id) {
+  return thread_
+      ->tryCall([&]() -> std::optional<ProxyStats> {
+        const auto it = proxies_.find(id);
+        return it == proxies_.end() ? std::nullopt : std::optional{it->second->stats()};
+      })
+      .value_or(std::nullopt);
+}
+
+std::vector<ClientEngine::OpenedProxy> ClientEngine::proxies() {
+  return thread_
+      ->tryCall([&] {
+        std::vector<OpenedProxy> out;
+        for (const auto& [id, proxy] : proxies_) out.push_back(OpenedProxy{id, proxy->options()});
+        return out;
+      })
+      .value_or(std::vector<OpenedProxy>{});
+}
+
+// --------------------------------------------------------------------- streams
+
+/// Streams are ended with the client.
+void ClientEngine::adopt(const std::shared_ptr<detail::StreamImpl>& stream, bool inbound) {
+  auto& active = inbound ? context_->counters.inboundActive : context_->counters.outboundActive;
+  ++active;
+  if (!inbound) ++context_->counters.outboundTotal;
+  streams_.insert(stream);
+  stream->onEnd = [this, &active, weak = std::weak_ptr{stream}] {
+    --active;
+    if (const auto ended = weak.lock()) streams_.erase(ended);
+  };
+}
+
+void ClientEngine::listen(std::uint16_t port, Client::StreamHandler handler) {
+  if (port == 0 || !handler) throw Error{Errc::invalid_argument, "listening on port 0 or without a handler"};
+  const bool added = onThread([&] {
+    return tcpTargets_->listen(port, [this, handler = std::move(handler)](std::shared_ptr<detail::StreamImpl> stream) {
+      adopt(stream, true);
+      handler(Stream{std::move(stream)});
+    });
+  });
+  if (!added) throw Error{Errc::already_exists, "a handler for port " + std::to_string(port)};
+}
+
+void ClientEngine::unlisten(std::uint16_t port) {
+  thread_->tryCall([&] {
+    if (tcpTargets_) tcpTargets_->unlisten(port);
+    return true;
+  });
+}
+
+Target ClientEngine::targetOf(const std::string& peer, std::uint16_t port) const {
+  const auto id = ClientId::parse(peer);
+  if (!id) throw Error{Errc::invalid_argument, "the peer \"" + peer + "\"", "an id is 1 to 64 of A-Z a-z 0-9 . _ -"};
+  return Target{*id, "", port};
+}
+
+void ClientEngine::asyncConnect(const std::string& peer, std::uint16_t port, Duration deadline, ConnectDone done) {
+  const Target target = targetOf(peer, port);
+  if (port == 0) throw Error{Errc::invalid_argument, "the target port 0", "a port is 1 to 65535"};
+  const bool posted = thread_->tryPost([this, target, deadline, done] {
+    connectToPeer(*context_, thread_, target, deadline,
+                  [this, done](std::error_code ec, const Error* detail, std::shared_ptr<detail::StreamImpl> stream) {
+                    if (stream) adopt(stream, false);
+                    done(ec, detail, std::move(stream));
+                  });
+  });
+  if (posted) return;
+  const Error stopped{Errc::stopped, "the client"};
+  done(stopped.code(), &stopped, nullptr);
+}
+
+void ClientEngine::asyncPing(const std::string& peer, Duration deadline, PingDone done) {
+  const Target target = targetOf(peer, 0);
+  if (thread_->tryPost([this, target, deadline, done] { pingPeer(*context_, target, deadline, done); })) return;
+  const Error stopped{Errc::stopped, "the client"};
+  done(&stopped, {});
+}
+
+std::vector<PeerInfo> ClientEngine::peers(Duration deadline) {
+  auto answer = std::make_shared<std::promise<std::optional<wire::ClientList>>>();
+  auto future = answer->get_future();
+  const bool asked = onThread([&] {
+    if (!link_->registered()) return false;
+    listWaiters_.push_back([answer](const wire::ClientList* list) {
+      answer->set_value(list ? std::optional{*list} : std::nullopt);
+    });
+    link_->send(wire::GetClientList{});
+    return true;
+  });
+  if (!asked) throw Error{Errc::not_running, "the connection to the server"};
+  if (future.wait_for(deadline) != std::future_status::ready) throw Error{Errc::timed_out, "the list of clients"};
+  const auto list = future.get();
+  if (!list) throw Error{Errc::connection_lost, url_.str()};
+  std::vector<PeerInfo> out;
+  for (const wire::ClientInfo& client : list->clients) {
+    out.push_back(PeerInfo{client.id, std::chrono::system_clock::time_point{Millis{client.registeredAtMs}}});
+  }
+  return out;
+}
+
+}  // namespace chuantou::engine

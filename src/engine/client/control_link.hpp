@@ -1,0 +1,82 @@
+// The client's control channel: connects, registers, beats, and comes back by itself.
+#pragma once
+
+#include <optional>
+
+#include "base/backoff.hpp"
+#include "base/endpoint_text.hpp"
+#include "base/log.hpp"
+#include "chuantou/client.hpp"
+#include "net/dialer.hpp"
+#include "net/message_channel.hpp"
+#include "wire/control_message.hpp"
+
+namespace chuantou::engine {
+
+class ControlLink final : private net::MessageChannel::Owner {
+ public:
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    virtual void onRegistered(const wire::RegisterResponse& response) = 0;
+    virtual void onMessage(wire::MessageToClient message) = 0;
+    /// It was registered, and is no more.
+    virtual void onLost(const Error& error) = 0;
+    /// An attempt failed; with `fatal` there will be no other.
+    virtual void onAttemptFailed(const Error& error, bool fatal) = 0;
+  };
+
+  ControlLink(net::IoThread& thread, const ClientConfig& config, ServerUrl url, RandomSource& random, const Logger& log,
+              Listener& listener);
+  ~ControlLink() override;
+
+  void start();
+  /// Says goodbye (best effort) and never tries again.
+  void stop();
+  void send(const wire::MessageToServer& message);
+  bool registered() const noexcept { return stage_ == Stage::registered; }
+  /// Of the server, while registered: where data channels go.
+  const net::TcpEndpoint& server() const noexcept { return server_; }
+  const std::string& id() const noexcept { return id_; }
+  std::chrono::microseconds rtt() const noexcept { return rtt_; }
+  TimePoint registeredAt() const noexcept { return registeredAt_; }
+
+ private:
+  enum class Stage { idle, dialing, registering, registered, waiting, stopped };
+
+  void attempt();
+  void onConnected(const net::ErrorCode& ec, net::TcpSocket socket);
+  void handleRegisterResponse(const wire::RegisterResponse& response);
+  void sendRegister(const std::string& proof);
+  void beat();
+  void fail(const Error& error, bool fatal);
+  void dropChannel(const std::string& reason);
+
+  void onOpen(net::MessageChannel& channel) override;
+  void onText(net::MessageChannel& channel, std::string text) override;
+  void onHeard(net::MessageChannel& channel) override;
+  void onRequest(net::MessageChannel& channel, net::HttpRequest request) override;
+  void onClosed(net::MessageChannel& channel, const std::string& reason) override;
+
+  net::IoThread& thread_;
+  const ClientConfig& config_;
+  ServerUrl url_;
+  RandomSource& random_;
+  const Logger& log_;
+  Listener& listener_;
+  Stage stage_ = Stage::idle;
+  std::string id_;
+  Backoff backoff_;
+  net::Timer timer_;  ///< the attempt's deadline, the heartbeat, or the wait for the next attempt
+  net::DialHandle dial_;
+  std::shared_ptr<net::MessageChannel> channel_;
+  std::optional<Error> farewell_;  ///< what the server said before it closed
+  net::TcpEndpoint server_;
+  TimePoint heardAt_{};
+  TimePoint registeredAt_{};
+  TimePoint beatAt_{};
+  Duration beatEvery_{};
+  std::chrono::microseconds rtt_{0};
+};
+
+}  // namespace chuantou::engine

@@ -1,0 +1,153 @@
+#include "engine/client/udp_link.hpp"
+
+#include "net/socket_options.hpp"
+
+namespace chuantou::engine {
+
+namespace {
+constexpr int kBatchesPerTurn = 8;
+constexpr Millis kTimerTick{100};
+constexpr Millis kFirstRetry{200};
+constexpr int kTries = 5;
+/// NAT mappings of UDP live 30 s and more (RFC 4787, REQ-5 asks for 2 min; many give 30 s).
+constexpr std::chrono::seconds kKeepAlive{20};
+}  // namespace
+
+UdpLink::UdpLink(ClientContext& context)
+    : context_(context), socket_(context.thread.context()), timer_(context.thread.context()) {}
+
+bool UdpLink::open() {
+  if (socket_.is_open()) return true;
+  const auto server = context_.link.server();
+  net::ErrorCode ec;
+  socket_.open(server.address().is_v6() ? asio::ip::udp::v6() : asio::ip::udp::v4(), ec);
+  if (!ec) socket_.connect(net::UdpEndpoint{server.address(), server.port()}, ec);
+  if (!ec) socket_.non_blocking(true, ec);
+  if (ec) {
+    context_.log.log(LogLevel::warn, "udp", "no socket to the server: {}", ec.message());
+    close();
+    return false;
+  }
+  net::enlargeUdpBuffers(socket_);
+  net::UdpReceiver::enableTrains(socket_);
+  ++generation_;
+  wait();
+  return true;
+}
+
+void UdpLink::close() {
+  ++generation_;
+  bindings_.clear();
+  timer_.cancel();
+  timerArmed_ = false;
+  net::ErrorCode ignored;
+  socket_.close(ignored);
+}
+
+void UdpLink::wait() {
+  socket_.async_wait(net::UdpSocket::wait_read, [this, generation = generation_](const net::ErrorCode& ec) {
+    if (!ec && generation == generation_) receive();
+  });
+}
+
+void UdpLink::receive() {
+  const std::uint64_t generation = generation_;
+  for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+    const auto datagrams = context_.receiver().receive(socket_);
+    if (datagrams.empty()) break;
+    for (const net::Datagram& datagram : datagrams) handle(datagram.bytes);
+    context_.udpSender.flush();
+    if (generation != generation_) return;
+  }
+  wait();
+}
+
+void UdpLink::handle(std::span<std::uint8_t> bytes) {
+  const auto packet = wire::decodeUdpPacket(bytes);
+  if (!packet) return;
+  const bool control = packet->session == wire::kUdpControl;
+  const auto session = control ? wire::decodeBound(packet->payload) : packet->session;
+  const auto it = session ? bindings_.find(static_cast<std::uint32_t>(*session)) : bindings_.end();
+  if (it == bindings_.end()) return;
+  Binding& binding = it->second;
+  if (control) {
+    binding.tries = 0;
+    binding.nextAt = Clock::now() + kKeepAlive;
+    if (!std::exchange(binding.bound, true)) binding.user->onBound();
+    return;
+  }
+  if (!packet->fragment) return binding.user->onDatagram(packet->payload);
+  if (const auto whole = binding.reassembly.add(packet->payload)) {
+    binding.user->onDatagram(*whole);
+    context_.udpSender.flush();  // the next fragment overwrites it
+  }
+}
+
+void UdpLink::bind(UdpSession session, const DataKey& key, UdpSessionUser& user) {
+  if (!open()) return user.onBindFailed();
+  Binding& binding = bindings_[static_cast<std::uint32_t>(session)];
+  binding.key = key;
+  binding.user = &user;
+  sendBind(session, binding);
+  armTimer();
+}
+
+void UdpLink::unbind(UdpSession session) { bindings_.erase(static_cast<std::uint32_t>(session)); }
+
+void UdpLink::sendBind(UdpSession session, Binding& binding) {
+  const auto packet = wire::encodeBind(wire::Bind{session, binding.key});
+  context_.udpSender.flush();
+  context_.udpSender.add(socket_, nullptr, {}, packet);
+  context_.udpSender.flush();
+  binding.nextAt = Clock::now() + kFirstRetry * (1 << binding.tries);
+  ++binding.tries;
+}
+
+void UdpLink::armTimer() {
+  if (timerArmed_) return;
+  timerArmed_ = true;
+  timer_.expires_after(kTimerTick);
+  timer_.async_wait([this, generation = generation_](const net::ErrorCode& ec) {
+    if (ec || generation != generation_) return;
+    timerArmed_ = false;
+    onTimer();
+  });
+}
+
+void UdpLink::onTimer() {
+  const TimePoint now = Clock::now();
+  std::vector<UdpSession> failed;
+  for (auto& [number, binding] : bindings_) {
+    if (binding.nextAt > now) continue;
+    if (binding.tries < kTries) {
+      sendBind(UdpSession{number}, binding);
+    } else {
+      failed.push_back(UdpSession{number});
+    }
+  }
+  for (const UdpSession session : failed) {
+    const auto it = bindings_.find(static_cast<std::uint32_t>(session));
+    if (it == bindings_.end()) continue;
+    UdpSessionUser* user = it->second.user;
+    bindings_.erase(it);
+    user->onBindFailed();
+  }
+  if (!bindings_.empty()) armTimer();
+}
+
+void UdpLink::send(UdpSession session, std::span<const std::uint8_t> datagram) {
+  if (!socket_.is_open()) return;
+  std::array<std::uint8_t, wire::kUdpHeaderSize> header;
+  if (datagram.size() <= wire::kMaxWholePayload) {
+    wire::encodeUdpHeader(header, session, false, datagram.size());
+    return context_.udpSender.add(socket_, nullptr, header, datagram);
+  }
+  for (const auto& fragment : wire::splitDatagram(datagram, nextFragmentId_)) {
+    wire::encodeUdpHeader(header, session, true, fragment.size());
+    context_.udpSender.add(socket_, nullptr, header, fragment);
+    context_.udpSender.flush();
+  }
+  ++nextFragmentId_;
+}
+
+}  // namespace chuantou::engine

@@ -1,0 +1,62 @@
+// The client's UDP socket to the server: proves addresses, carries all flows of both roles.
+#pragma once
+
+#include <unordered_map>
+
+#include "engine/client/client_context.hpp"
+#include "wire/udp_fragment.hpp"
+#include "wire/udp_packet.hpp"
+
+namespace chuantou::engine {
+
+class UdpSessionUser {
+ public:
+  virtual ~UdpSessionUser() = default;
+  /// The server has believed our address.
+  virtual void onBound() = 0;
+  /// It never answered: UDP does not pass to the server.
+  virtual void onBindFailed() = 0;
+  /// A datagram of the peer; the bytes are valid until the end of the batch (onBatchEnd of the link).
+  virtual void onDatagram(std::span<const std::uint8_t> datagram) = 0;
+};
+
+class UdpLink {
+ public:
+  explicit UdpLink(ClientContext& context);
+
+  /// Begins to prove our address for this session, and keeps it proved.
+  void bind(UdpSession session, const DataKey& key, UdpSessionUser& user);
+  void unbind(UdpSession session);
+  /// The datagram must stay valid until the sender is flushed.
+  void send(UdpSession session, std::span<const std::uint8_t> datagram);
+  /// The control channel was lost; sessions are gone, and the server may have another address next time.
+  void close();
+
+ private:
+  struct Binding {
+    DataKey key;
+    UdpSessionUser* user = nullptr;
+    TimePoint nextAt{};
+    int tries = 0;
+    bool bound = false;
+    wire::Reassembly reassembly;
+  };
+
+  bool open();
+  void wait();
+  void receive();
+  void handle(std::span<std::uint8_t> bytes);
+  void sendBind(UdpSession session, Binding& binding);
+  void armTimer();
+  void onTimer();
+
+  ClientContext& context_;
+  net::UdpSocket socket_;
+  net::Timer timer_;
+  bool timerArmed_ = false;
+  std::uint16_t nextFragmentId_ = 0;
+  std::uint64_t generation_ = 0;  ///< of the socket: late completions of an older one do nothing
+  std::unordered_map<std::uint32_t, Binding> bindings_;
+};
+
+}  // namespace chuantou::engine

@@ -1,0 +1,138 @@
+#include "engine/client/udp_targets.hpp"
+
+#include "net/socket_options.hpp"
+#include "net/sys_error.hpp"
+
+namespace chuantou::engine {
+
+namespace {
+constexpr int kBatchesPerTurn = 8;
+}
+
+class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_from_this<Flow> {
+ public:
+  Flow(UdpTargets& targets, SessionId id, UdpSession session)
+      : targets_(targets), context_(targets.context_), id_(id), session_(session), socket_(context_.thread.context()) {
+    ++context_.counters.inboundActive;
+    ++context_.counters.inboundTotal;
+  }
+  ~Flow() override {
+    targets_.link_.unbind(session_);
+    --context_.counters.inboundActive;
+  }
+
+  net::ErrorCode connect(const net::UdpEndpoint& service) {
+    net::ErrorCode ec;
+    socket_.open(service.protocol(), ec);
+    if (!ec) socket_.connect(service, ec);
+    if (!ec) socket_.non_blocking(true, ec);
+    if (ec) return ec;
+    net::UdpReceiver::enableTrains(socket_);
+    wait();
+    return {};
+  }
+  void bind(const DataKey& key) { targets_.link_.bind(session_, key, *this); }
+  /// The socket's pending wait holds the flow.
+  void stop() {
+    net::ErrorCode ignored;
+    socket_.close(ignored);
+  }
+
+  void onBound() override {
+    context_.link.send(wire::AcceptSession{{wire::SessionRef{id_, {}, {}}}});
+  }
+  void onBindFailed() override {
+    const auto self = shared_from_this();
+    stop();
+    targets_.reject(id_, Error{Errc::target_unreachable, "the relay", "the target cannot reach the server over UDP"});
+    targets_.remove(id_);
+  }
+  void onDatagram(std::span<const std::uint8_t> datagram) override {
+    if (!socket_.is_open()) return;
+    if (other_ && first_.empty()) first_.assign(datagram.begin(), datagram.end());
+    context_.udpSender.add(socket_, nullptr, {}, datagram);
+  }
+  /// Where the service may be if nobody answers at the first address.
+  void setOther(const net::UdpEndpoint& other) { other_ = other; }
+
+ private:
+  void wait() {
+    socket_.async_wait(net::UdpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
+      if (!ec && self->socket_.is_open()) self->receive();
+    });
+  }
+  void receive() {
+    for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+      bool refused = false;
+      const auto datagrams = context_.receiver().receive(socket_, &refused);
+      if (refused && other_) return tryOther();
+      if (datagrams.empty()) break;
+      other_.reset();
+      for (const net::Datagram& datagram : datagrams) targets_.link_.send(session_, datagram.bytes);
+      context_.udpSender.flush();
+    }
+    wait();
+  }
+
+  /// Loopback is both families, and UDP cannot be asked who listens: the ICMP refusal of the first datagram tells.
+  void tryOther() {
+    const auto other = *std::exchange(other_, std::nullopt);
+    const auto first = std::exchange(first_, {});
+    net::ErrorCode ignored;
+    socket_.close(ignored);
+    if (connect(other)) return;
+    context_.udpSender.flush();
+    context_.udpSender.add(socket_, nullptr, {}, first);
+    context_.udpSender.flush();
+  }
+
+  UdpTargets& targets_;
+  ClientContext& context_;
+  SessionId id_;
+  UdpSession session_;
+  net::UdpSocket socket_;
+  std::optional<net::UdpEndpoint> other_;
+  std::vector<std::uint8_t> first_;
+};
+
+UdpTargets::~UdpTargets() { handleLost(); }
+
+void UdpTargets::handleLost() {
+  for (const auto& [id, flow] : flows_) flow->stop();
+  flows_.clear();
+}
+
+void UdpTargets::handleClosed(const wire::SessionClosed& message) {
+  for (const wire::SessionRef& ref : message.sessions) {
+    const auto it = ref.id ? flows_.find(static_cast<std::uint64_t>(*ref.id)) : flows_.end();
+    if (it == flows_.end()) continue;
+    it->second->stop();
+    flows_.erase(it);
+  }
+}
+
+void UdpTargets::reject(SessionId id, const Error& error) {
+  context_.log.error(LogLevel::warn, "target", error);
+  context_.link.send(wire::RejectSession{{wire::SessionRef{id, {}, {}}}, error.errc(), error.detail()});
+}
+
+void UdpTargets::join(const ClientId& peer, const std::string& host, std::uint16_t port, SessionId id, UdpSession session,
+                      const DataKey& key) {
+  const std::string where = host.empty() ? std::to_string(port) : formatHostPort(host, port);
+  if (context_.counters.inboundActive >= context_.config.maxSessions) {
+    return reject(id, Error{Errc::limit_reached, where, "too many flows to this client"});
+  }
+  net::ErrorCode ec;
+  auto address = asio::ip::make_address(isLoopbackName(host) ? (host == "::1" ? "::1" : "127.0.0.1") : host, ec);
+  if (ec) return reject(id, Error{Errc::target_unreachable, where, "for UDP the host must be an address"});
+  auto flow = std::make_shared<Flow>(*this, id, session);
+  const bool bothFamilies = isLoopbackName(host) && host != "127.0.0.1" && host != "::1";
+  if (bothFamilies) flow->setOther(net::UdpEndpoint{asio::ip::address_v6::loopback(), port});
+  ec = flow->connect(net::UdpEndpoint{address, port});
+  if (ec) return reject(id, net::serviceError(ec, where));
+  context_.log.log(LogLevel::debug, "target", "{}: UDP flow to {}", peer.str(), where);
+  flows_[static_cast<std::uint64_t>(id)] = flow;
+  flow->bind(key);
+}
+
+}  // namespace chuantou::engine

@@ -1,0 +1,52 @@
+// The server's UDP side: passes relayed datagrams between the two proved addresses of a session.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <unordered_map>
+
+#include "net/io_thread.hpp"
+#include "net/udp_batch.hpp"
+#include "wire/udp_packet.hpp"
+
+namespace chuantou::engine {
+
+struct UdpRelayStats {
+  std::atomic<std::uint64_t> datagrams{0};
+  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<std::uint64_t> dropped{0};
+};
+
+/// On one thread, but for stats(). It answers nobody but a bind with the right key, and with fewer bytes than that.
+class UdpRelay {
+ public:
+  UdpRelay(net::IoThread& thread, std::vector<net::UdpSocket> sockets);
+  void start();
+  void add(UdpSession initiator, const DataKey& initiatorKey, const DataKey& targetKey);
+  void remove(UdpSession initiator);
+  const UdpRelayStats& stats() const noexcept { return stats_; }
+
+ private:
+  struct End {
+    DataKey key;
+    net::UdpEndpoint address;
+    net::UdpSocket* socket = nullptr;  ///< null until the address is proved
+  };
+  struct Entry {
+    std::array<End, 2> ends;  ///< by the number's lowest bit
+  };
+
+  void wait(net::UdpSocket& socket);
+  void receive(net::UdpSocket& socket);
+  void handle(net::UdpSocket& socket, const net::Datagram& datagram);
+  void handleBind(net::UdpSocket& socket, const net::UdpEndpoint& from, std::span<const std::uint8_t> payload);
+
+  net::IoThread& thread_;
+  std::vector<net::UdpSocket> sockets_;
+  std::unordered_map<std::uint32_t, Entry> entries_;
+  std::unique_ptr<net::UdpReceiver> receiver_;  ///< at the first datagram
+  net::UdpSender sender_;
+  UdpRelayStats stats_;
+};
+
+}  // namespace chuantou::engine

@@ -1,0 +1,159 @@
+"""A client of the protocol, written from docs/PROTOCOL.md alone: control messages, data channels, carriers, UDP."""
+import hashlib
+import hmac
+import json
+import os
+import socket
+import struct
+import time
+
+from .net import connect, recv_exactly
+from .timing import seconds
+from .websocket import Closed, WebSocket
+
+OPEN, ACCEPT, REJECT, PING, PONG = 1, 2, 3, 4, 5
+ANSWER_AT_ONCE = 1
+MAX_MESSAGE = 65536
+
+
+def new_key():
+    return os.urandom(16).hex()
+
+
+def proof(token, challenge, client_id):
+    message = b"chuantou-register-v1\0" + bytes.fromhex(challenge) + b"\0" + client_id.encode()
+    return hmac.new(token.encode(), message, hashlib.sha256).hexdigest()
+
+
+class ControlChannel:
+    """A control connection. Messages that come between are kept until somebody expects them."""
+
+    def __init__(self, test, port, host="127.0.0.1", step=None):
+        self.port = port
+        self.host = host
+        self.socket = WebSocket(port, host, step=step)
+        test.addCleanup(self.socket.close)
+        self._kept = []
+
+    def send(self, kind, **payload):
+        self.socket.send_json({"type": kind, "payload": payload})
+
+    def receive(self, timeout=10.0):
+        """The next message as (type, payload)."""
+        if self._kept:
+            return self._kept.pop(0)
+        message = json.loads(self.socket.receive(timeout))
+        return message["type"], message.get("payload", {})
+
+    def expect(self, kind, timeout=10.0):
+        """The payload of the next message of this type."""
+        deadline = time.monotonic() + seconds(timeout)
+        passed = []
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise AssertionError(f"no {kind} came, only {passed}")
+                try:
+                    got, payload = self.receive(left / seconds(1))
+                except TimeoutError:
+                    raise AssertionError(f"no {kind} came, only {passed}") from None
+                if got == kind:
+                    return payload
+                passed.append((got, payload))
+        finally:
+            self._kept = passed + self._kept
+
+    def register(self, client_id, token=None, version=1):
+        """Registers, with the proof if the server asks for one. Returns the last answer, good or bad."""
+        self.send("register", clientId=client_id, version=version)
+        answer = self.expect("register_response")
+        if not answer["success"] and answer.get("code") == "auth_required" and token is not None:
+            self.send("register", clientId=client_id, version=version, proof=proof(token, answer["challenge"], client_id))
+            answer = self.expect("register_response")
+        return answer
+
+    def clients(self):
+        self.send("get_client_list")
+        return [client["id"] for client in self.expect("client_list")["clients"]]
+
+    def request(self, peer, port, count=1, protocol="tcp", keys=None, host=None):
+        """Sends a connect_request; returns its keys."""
+        keys = keys or [new_key() for _ in range(count)]
+        where = {"remoteHost": host} if host else {}
+        self.send("connect_request", toClientId=peer, remotePort=port, localPort=0, protocol=protocol, keys=keys, **where)
+        return keys
+
+    def data_channel(self, key, step=None):
+        """A data channel with the key already sent. `step` as in WebSocket."""
+        channel = connect(self.port, self.host)
+        preface = b"\xfd\x01" + bytes.fromhex(key)
+        step = step or len(preface)
+        for start in range(0, len(preface), step):
+            channel.sendall(preface[start:start + step])
+        return channel
+
+    def closed(self, timeout=10.0):
+        """Reads to the end; the codes of the errors that came before it."""
+        codes = []
+        while True:
+            try:
+                kind, payload = self.receive(timeout)
+            except Closed:
+                return codes
+            if kind in ("error", "register_response"):
+                codes.append(payload.get("code"))
+
+
+def frame(kind, payload=b"", flags=0):
+    return struct.pack(">BBH", kind, flags, len(payload)) + payload
+
+
+def open_frame(port, host="", at_once=True):
+    return frame(OPEN, struct.pack(">H", port) + host.encode(), ANSWER_AT_ONCE if at_once else 0)
+
+
+def read_frame(channel):
+    """(type, flags, payload)"""
+    kind, flags, length = struct.unpack(">BBH", recv_exactly(channel, 4))
+    return kind, flags, recv_exactly(channel, length)
+
+
+class UdpEnd:
+    """One side of a relayed UDP flow."""
+
+    CONTROL = 0x80000000
+
+    def __init__(self, test, server_port, session, key, host="127.0.0.1"):
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        test.addCleanup(self.socket.close)
+        self.socket.connect((host, server_port))
+        self.socket.settimeout(seconds(1))
+        self.session = session
+        self.key = bytes.fromhex(key)
+
+    def bind_packet(self, key=None):
+        return struct.pack(">IHBI", self.CONTROL, 21, 1, self.session) + (key or self.key)
+
+    def bind(self):
+        """Proves the address: again and again until the server answers, as the page says."""
+        for _ in range(5):
+            self.socket.send(self.bind_packet())
+            try:
+                answer = self.socket.recv(100)
+            except TimeoutError:
+                continue
+            assert answer == struct.pack(">IHBI", self.CONTROL, 5, 2, self.session), answer.hex()
+            return
+        raise AssertionError("the server did not answer five binds")
+
+    def send(self, payload):
+        self.socket.send(struct.pack(">IH", self.session, len(payload)) + payload)
+
+    def receive(self):
+        packet = self.socket.recv(65535)
+        session, length = struct.unpack(">IH", packet[:6])
+        assert length == len(packet) - 6, "a packet must fill its datagram"
+        # The server turned the sender's number into ours.
+        assert session == self.session, f"a packet for {session:08x} came to {self.session:08x}"
+        return packet[6:]

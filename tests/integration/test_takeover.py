@@ -1,0 +1,92 @@
+"""The same id registering twice: the new one takes over, the old one is told, sessions go on."""
+import signal
+
+from harness import Client, IntegrationTest, connect, main, random_bytes, roundtrip, serve_echo, wait_until
+from harness.protocol import ControlChannel
+
+
+class Takeover(IntegrationTest):
+    def test_by_hand(self):
+        """The messages of docs/PROTOCOL.md, from both sides of a takeover."""
+        server = self.server()
+        old, new = ControlChannel(self, server.port), ControlChannel(self, server.port)
+        self.assertIs(old.register("B")["existingKicked"], False)
+        self.assertIs(new.register("B")["existingKicked"], True)
+        self.assertEqual(old.closed(), ["kicked"])
+        self.assertEqual(new.clients(), ["B"])
+        # The end of the old connection does not take the new one's registration along.
+        new.send("heartbeat", timestamp=5)
+        self.assertEqual(new.expect("heartbeat")["timestamp"], 5)
+        self.assertEqual(new.clients(), ["B"])
+        # Once more: nothing of the first takeover is left.
+        third = ControlChannel(self, server.port)
+        self.assertIs(third.register("B")["existingKicked"], True)
+        self.assertEqual(new.closed(), ["kicked"])
+
+    def test_only_with_the_token(self):
+        """Whoever cannot prove the token does not take anything over."""
+        server = self.server(token="secret")
+        owner = ControlChannel(self, server.port)
+        self.assertTrue(owner.register("B", "secret")["success"])
+        thief = ControlChannel(self, server.port)
+        self.assertFalse(thief.register("B", "guess")["success"])
+        self.assertEqual(owner.clients(), ["B"])
+
+    def test_real_clients(self):
+        """The old program says why it was replaced and does not fight for the id."""
+        server = self.server()
+        old = self.client(server, "B")
+        new = self.client(server, "B", name="ctc-B-new")
+        sentence = old.log.wait(r'another connection registered the (same )?id "B"')
+        self.assertTrue(sentence)
+        # It may end or stay, but the id stays where it went: a fight would show as further registrations.
+        mark = new.process.out.mark()
+        service = serve_echo(self)
+        port = self.client(server, "A", f"B:{service.port}").local_port(f"B:{service.port}")
+        with connect(port) as user:
+            for _ in range(50):
+                roundtrip(user, random_bytes(1000))
+        self.assertEqual(new.process.out.lines(after=mark), [])
+        self.assertEqual(old.process.out.text().count("registered as B"), 1)
+        self.assertNotIn("another connection", new.log.text())
+        self.assertTrue(new.process.running)
+
+    def test_chinese(self):
+        server = self.server()
+        old = self.client(server, "B", args=["--lang", "zh"])
+        self.client(server, "B", name="ctc-B-new")
+        old.log.wait('另一个连接注册了相同的标识 "B"')
+
+    def test_sessions_go_on(self):
+        """Connections that were open before the takeover still carry data, and new ones go to the new client."""
+        server = self.server()
+        service = serve_echo(self)
+        self.client(server, "B")
+        port = self.client(server, "A", f"B:{service.port}").local_port(f"B:{service.port}")
+        with connect(port) as before:
+            roundtrip(before, b"before")
+            thief = ControlChannel(self, server.port)
+            self.assertIs(thief.register("B")["existingKicked"], True)
+            roundtrip(before, random_bytes(100_000))
+
+    def test_after_a_lost_connection(self):
+        """A client that comes back while the server still believes in its old connection is served at once."""
+        server = self.server()
+        service = serve_echo(self)
+        b = self.client(server, "B")
+        port = self.client(server, "A", f"B:{service.port}").local_port(f"B:{service.port}")
+        # Stopped, the old program cannot close its connection: to the server it looks like a cut cable.
+        b.process.signal(signal.SIGSTOP)
+        self.addCleanup(b.process.signal, signal.SIGCONT)
+        Client(self, server, "B", name="ctc-B-back").start()
+
+        def works():
+            with connect(port, timeout=1) as user:
+                user.settimeout(1)
+                return roundtrip(user, b"hello")
+
+        wait_until(works, "new connections reach the client that came back", timeout=10)
+
+
+if __name__ == "__main__":
+    main()

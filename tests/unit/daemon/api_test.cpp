@@ -1,0 +1,186 @@
+// The admin API against requests that nobody should send.
+#include <catch2/catch.hpp>
+
+#include "daemon/client_api.hpp"
+#include "daemon/server_api.hpp"
+
+using namespace chuantou;
+using namespace chuantou::daemon;
+
+namespace {
+
+constexpr const char* kToken = "0123456789abcdef0123456789abcdef";
+
+net::HttpRequest makeRequest(std::string method, std::string path, std::string body = {}) {
+  net::HttpRequest request;
+  request.method = std::move(method);
+  request.path = std::move(path);
+  request.body = std::move(body);
+  request.headers["host"] = "127.0.0.1:8201";
+  request.headers["authorization"] = std::string{"Bearer "} + kToken;
+  return request;
+}
+
+struct ClientFixture {
+  Client client{ClientConfig{}};
+  ClientApi api{client, nullptr, ApiGuard{kToken, true}};
+
+  net::HttpResponse call(const std::string& method, const std::string& path, const std::string& body = {}) {
+    return api.handle(makeRequest(method, path, body));
+  }
+};
+
+std::string errorCode(const net::HttpResponse& response) {
+  const JsonDocument document{response.body, 100'000, Language::english};
+  const auto error = document.root().object("error");
+  if (!error) return "no error";
+  CHECK_FALSE(error->textOr("message").empty());
+  return error->textOr("code");
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(ClientFixture, "without the token nothing is said", "[daemon][api]") {
+  for (const char* header :
+       {"", "Bearer", "Bearer ", "Bearer 0123456789abcdef0123456789abcdeF", "Basic 0123456789abcdef0123456789abcdef",
+        "0123456789abcdef0123456789abcdef", "Bearer  0123456789abcdef0123456789abcdef"}) {
+    CAPTURE(header);
+    for (const char* path : {"/api/status", "/nothing"}) {
+      auto request = makeRequest("GET", path);
+      request.headers["authorization"] = header;
+      const auto response = api.handle(request);
+      CHECK(response.status == 401);
+      CHECK(errorCode(response) == "unauthorized");
+    }
+  }
+}
+
+TEST_CASE_METHOD(ClientFixture, "a foreign Host or Origin is refused even with the token", "[daemon][api]") {
+  for (const char* host :
+       {"", "evil.example", "evil.example:8201", "127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.2",
+        "[::2]", "127.0.0.1@evil.example", "localhost:80:80", "[::1", "::1", "localhost:", "[::1]x:1", "0.0.0.0"}) {
+    CAPTURE(host);
+    auto request = makeRequest("GET", "/api/status");
+    request.headers["host"] = host;
+    CHECK(api.handle(request).status == 403);
+  }
+  for (const char* host : {"localhost", "LocalHost:8201", "127.0.0.1", "[::1]:8201", "[::1]"}) {
+    CAPTURE(host);
+    auto request = makeRequest("GET", "/api/status");
+    request.headers["host"] = host;
+    CHECK(api.handle(request).status == 200);
+  }
+  for (const char* origin : {"http://evil.example", "null", "https://localhost.evil.example", "file://"}) {
+    CAPTURE(origin);
+    auto request = makeRequest("GET", "/api/status");
+    request.headers["origin"] = origin;
+    CHECK(api.handle(request).status == 403);
+  }
+  auto request = makeRequest("GET", "/api/status");
+  request.headers["origin"] = "http://localhost:8201";
+  CHECK(api.handle(request).status == 200);
+}
+
+TEST_CASE_METHOD(ClientFixture, "paths and methods that are not there", "[daemon][api]") {
+  CHECK(call("GET", "/").status == 404);
+  CHECK(call("GET", "/api").status == 404);
+  CHECK(call("GET", "/api/status/").status == 404);
+  CHECK(call("GET", "/api/../api/status").status == 404);
+  CHECK(call("POST", "/api/status").status == 405);
+  CHECK(call("DELETE", "/api/proxies").status == 405);
+  // Nothing changes by GET.
+  CHECK(call("GET", "/api/proxies/8000").status == 405);
+  CHECK(call("GET", "/api/ping").status == 405);
+  CHECK(call("HEAD", "/api/proxies").status == 405);
+  CHECK(call("DELETE", "/api/proxies/8000").status == 404);
+  CHECK(call("DELETE", "/api/proxies/").status == 404);
+}
+
+TEST_CASE_METHOD(ClientFixture, "hostile bodies get a sentence and 400", "[daemon][api]") {
+  const std::string deep(200'000, '[');
+  const std::string bodies[] = {
+      "",
+      "{",
+      "}",
+      "null",
+      "[]",
+      "1",
+      "\"x\"",
+      "{}",
+      "{\"localPort\":}",
+      deep,
+      "{\"a\":" + deep,
+      std::string(1, '\0'),
+      "{\"localPort\":\"\xff\"}",
+      std::string(net::kMaxHttpBody + 1, ' '),
+      R"({"localPort":8000})",
+      R"({"localPort":"8000","targetClientId":"B","targetPort":1})",
+      R"({"localPort":-1,"targetClientId":"B","targetPort":1})",
+      R"({"localPort":65536,"targetClientId":"B","targetPort":1})",
+      R"({"localPort":1e3,"targetClientId":"B","targetPort":1})",
+      R"({"localPort":99999999999999999999999,"targetClientId":"B","targetPort":1})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":0})",
+      R"({"localPort":8000,"targetClientId":"","targetPort":1})",
+      R"({"localPort":8000,"targetClientId":"B C","targetPort":1})",
+      R"({"localPort":8000,"targetClientId":["B"],"targetPort":1})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"protocol":"sctp"})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"protocol":6})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"name":"12"})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"name":"a\nb"})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"targetHost":"a b"})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"localHost":"\u0000"})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"udpIdleTimeoutMs":1})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"unknown":1})",
+  };
+  for (const std::string& body : bodies) {
+    CAPTURE(body.substr(0, 100));
+    const auto response = call("POST", "/api/proxies", body);
+    CHECK(response.status == 400);
+    CHECK_FALSE(errorCode(response).empty());
+    CHECK(call("POST", "/api/ping", body).status == 400);
+  }
+  CHECK(client.proxies().empty());
+}
+
+TEST_CASE_METHOD(ClientFixture, "errors speak the caller's language", "[daemon][api]") {
+  auto request = makeRequest("POST", "/api/ping", "{}");
+  CHECK(api.handle(request).body == R"({"error":{"code":"bad_request","message":"the field \"peer\" is missing"}})");
+  request.headers["accept-language"] = "zh-CN,zh;q=0.9,en;q=0.8";
+  CHECK(api.handle(request).body == R"({"error":{"code":"bad_request","message":"缺少字段 \"peer\""}})");
+}
+
+TEST_CASE_METHOD(ClientFixture, "the state of a client that has not started", "[daemon][api]") {
+  const auto response = call("GET", "/api/status");
+  REQUIRE(response.status == 200);
+  const JsonDocument document{response.body, 100'000, Language::english};
+  CHECK(document.root().textOr("state") == "stopped");
+  CHECK(document.root().textOr("program") == "ctc");
+  CHECK(document.root().objects("proxies").empty());
+  CHECK(call("GET", "/api/proxies").body == R"({"proxies":[]})");
+}
+
+TEST_CASE("the server's API wants its token and checks its input", "[daemon][api]") {
+  Server server{ServerConfig{}};
+  ServerApi api{server, ApiGuard{kToken, false}};
+  auto request = makeRequest("GET", "/api/status");
+  request.headers["host"] = "relay.example:8200";  // a public port, any name
+  CHECK(api.handle(request).status == 200);
+  request.headers.erase("authorization");
+  CHECK(api.handle(request).status == 401);
+
+  CHECK(api.handle(makeRequest("GET", "/api/clients")).body == R"({"clients":[]})");
+  CHECK(api.handle(makeRequest("GET", "/api/sessions")).body == R"({"sessions":[]})");
+  for (const char* query : {"limit=", "limit=x", "limit=-1", "limit=99999999999999999999", "limit=5", "&&&"}) {
+    auto limited = makeRequest("GET", "/api/sessions");
+    limited.query = query;
+    CHECK(api.handle(limited).status == 200);
+  }
+  CHECK(api.handle(makeRequest("GET", "/api/kick")).status == 405);
+  CHECK(api.handle(makeRequest("GET", "/nothing")).status == 404);
+  for (const char* body :
+       {"", "{}", "[]", R"({"id":5})", R"({"id":""})", R"({"id":"a b"})", R"({"id":"A","more":1})"}) {
+    CAPTURE(body);
+    CHECK(api.handle(makeRequest("POST", "/api/kick", body)).status == 400);
+  }
+  CHECK(api.handle(makeRequest("POST", "/api/kick", R"({"id":"A"})")).status == 404);
+}

@@ -1,0 +1,125 @@
+// Silences and deadlines of control connections, in virtual time.
+#include "relay/broker_fixture.hpp"
+
+using namespace chuantou;
+using namespace chuantou::wire;
+using namespace chuantou::relay;
+using chuantou::relay::test::Actions;
+using chuantou::relay::test::BrokerFixture;
+using chuantou::relay::test::keyOf;
+using namespace std::chrono_literals;
+
+TEST_CASE("a connection that does not register is closed", "[relay][broker][time]") {
+  BrokerFixture f;
+  const ControlId idle = f.open();
+  const ControlId busy = f.open();
+  const ControlId a = f.open();
+  f.say(a, f.registration("A"));
+  CHECK(f.tick(10s - 1ms).none());
+  f.say(busy, Heartbeat{1});  // a heartbeat is no registration
+  const Actions did = f.tick(1ms);
+  CHECK(did.closed(idle));
+  CHECK(did.closed(busy));
+  CHECK_FALSE(did.closed(a));
+  CHECK(did.all.size() == 2);
+  CHECK(f.say(idle, f.registration("B")).none());
+  CHECK(f.tick(1s).none());  // said once
+}
+
+TEST_CASE("a challenge gives no more time to register", "[relay][broker][time][token]") {
+  BrokerConfig config;
+  config.checkProof = [](auto, auto, auto) { return false; };
+  BrokerFixture f{config};
+  const ControlId a = f.open();
+  f.tick(9s);
+  f.say(a, f.registration("A"));
+  CHECK(f.tick(1s).closed(a));
+}
+
+TEST_CASE("60 s of silence is death", "[relay][broker][time]") {
+  BrokerFixture f;
+  const ControlId a = f.join("A");
+  const ControlId b = f.join("B");
+  const auto tcp = f.connect(a, "B", b, keyOf(1));
+  f.arrive(tcp.initiator);
+  f.arrive(tcp.target);
+  CHECK(f.pass(60s - 1ms, {b}).none());
+  const Actions did = f.tick(1ms);
+  CHECK(did.one<ErrorMessage>(a).code == Errc::timed_out);
+  CHECK(did.closed(a));
+  CHECK_FALSE(did.closed(b));
+  CHECK(did.sent<SessionClosed>(b).size() == 1);
+  CHECK(did.of<EndSession>().size() == 1);
+  CHECK(f.broker.sessions().size() == 0);
+  CHECK(f.broker.clients().online() == 1);
+  CHECK(f.pass(1h, {b}).none());
+  CHECK(f.hangUp(a).none());
+}
+
+TEST_CASE("anything that is heard keeps a client alive", "[relay][broker][time]") {
+  BrokerFixture f;
+  const ControlId a = f.join("A");
+  const auto stay = [&](auto&& hear) {
+    CHECK(f.tick(59s).none());
+    hear();
+    f.actions();
+    CHECK(f.tick(59s).none());
+    hear();
+    f.actions();
+  };
+  stay([&] { f.broker.handleHeard(f.now(), a); });
+  stay([&] { f.broker.handleMessage(f.now(), a, Heartbeat{1}); });
+  stay([&] { f.broker.handleMessage(f.now(), a, GetClientList{}); });
+  stay([&] { f.broker.handleMessage(f.now(), a, Unknown{"later"}); });
+  stay([&] { f.broker.handleBadMessage(f.now(), a, Error{Errc::protocol_error}); });
+  CHECK(f.tick(60s).closed(a));
+}
+
+TEST_CASE("clients that fall silent together tell nobody", "[relay][broker][time]") {
+  BrokerFixture f;
+  const ControlId a = f.join("A");
+  const ControlId b = f.join("B");
+  const auto made = f.connect(a, "B", b, keyOf(1));
+  f.arrive(made.initiator);
+  f.arrive(made.target);
+  const Actions did = f.tick(60s);
+  CHECK(did.closed(a));
+  CHECK(did.closed(b));
+  CHECK(did.sent<SessionClosed>(a).size() + did.sent<SessionClosed>(b).size() == 1);  // the second to be found was still there
+  CHECK(did.of<EndSession>().size() == 1);
+  CHECK(f.broker.sessions().size() == 0);
+  CHECK(f.broker.clients().online() == 0);
+}
+
+TEST_CASE("other times than the defaults", "[relay][broker][time]") {
+  BrokerConfig config;
+  config.heartbeatInterval = 1s;
+  config.heartbeatTimeout = 3s;
+  config.registerTimeout = 2s;
+  config.pairingTimeout = 500ms;
+  config.keyPatience = 250ms;
+  BrokerFixture f{config};
+  const ControlId late = f.open();
+  const ControlId a = f.open();
+  const auto response = f.say(a, f.registration("A")).one<RegisterResponse>(a);
+  CHECK(response.heartbeatIntervalMs == 1000);
+  CHECK(response.heartbeatTimeoutMs == 3000);
+  const auto made = f.connect(a, "A", a, keyOf(1));
+  const auto stray = f.arrive(keyOf(2));
+  CHECK(f.tick(250ms).dropped() == std::vector<ChannelId>{stray.channel});
+  CHECK(f.tick(250ms).sent<SessionClosed>(a).size() == 2);
+  CHECK(f.tick(1500ms).closed(late));
+  CHECK(f.tick(1s).closed(a));
+  CHECK(made.id != SessionId{});
+}
+
+TEST_CASE("a client that has gone is remembered as offline", "[relay][broker][time]") {
+  BrokerFixture f;
+  const ControlId a = f.join("A");
+  const ControlId b = f.join("B");
+  f.hangUp(b);
+  f.pass(std::chrono::hours{2}, {a});
+  CHECK(f.say(a, f.request("B", {keyOf(1)})).one<RejectSession>(a).code == Errc::peer_offline);
+  const ControlId again = f.open();
+  CHECK_FALSE(f.say(again, f.registration("B")).one<RegisterResponse>(again).existingKicked);
+}
