@@ -15,7 +15,6 @@ constexpr Milliseconds kPatience{10000};
 constexpr double kMostLoss = 0.01;
 constexpr double kHighestRate = 1'280'000;
 constexpr double kLowestRate = 1000;
-constexpr Seconds kFloodSpan{0.7};
 constexpr int kBisections = 3;
 constexpr std::chrono::microseconds kPace{200};  // between two looks at what is due
 constexpr double kMostCatchUp = 0.05;            // seconds' worth of datagrams sent in one burst after a stall
@@ -93,13 +92,13 @@ FloodResult runFlood(Port at, Port service, std::size_t size, double perSecond, 
   return result;
 }
 
-double findHighestRate(Port at, Port service, std::size_t size, double startAt) {
+double findHighestRate(Port at, Port service, std::size_t size, double startAt, Seconds span) {
   double good = 0;
   double bad = 0;
   double best = 0;
   bool senderLimit = false;
   const auto passes = [&](double rate) {
-    const FloodResult result = runFlood(at, service, size, rate, kFloodSpan);
+    const FloodResult result = runFlood(at, service, size, rate, span);
     if (result.loss > kMostLoss) return false;
     good = rate;
     best = std::max(best, result.arrivedPerSecond);

@@ -18,7 +18,8 @@ struct FloodResult {
 FloodResult runFlood(Port at, Port service, std::size_t size, double perSecond, Seconds span);
 
 // The highest rate that arrived with at most 1 % lost, in datagrams a second: doubles from `startAt` until more is lost
-// twice, then bisects three times. 0 when not even the start gets through.
-double findHighestRate(Port at, Port service, std::size_t size, double startAt);
+// twice, then bisects three times; each try lasts `span`. In short ones, what fits into sockets' buffers counts as
+// carried: 10,000 small datagrams a hop. 0 when nothing gets through.
+double findHighestRate(Port at, Port service, std::size_t size, double startAt, Seconds span);
 
 }  // namespace chuantou::bench

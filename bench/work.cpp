@@ -121,7 +121,7 @@ Work datagramWork(std::size_t size) {
   work.run = [size, known = std::make_shared<std::map<std::string, double>>()](const WorkSite& site) {
     double& last = (*known)[site.name];
     const double start = std::max(kFirstFloodRate, last / 2);
-    const double best = findHighestRate(*site.system.udp, site.target.tcp, size, start);
+    const double best = findHighestRate(*site.system.udp, site.target.tcp, size, start, site.span / 2);
     last = best;
     return Outcome{{best / 1000}, best > 0 ? "" : "more than 1 % lost at any rate"};
   };

@@ -25,6 +25,8 @@ void StateReporter::report(ClientState state, std::error_code reason) {
   }
   if (!reason || reason == lastSaid_ || reason == Errc::stopped) return;
   lastSaid_ = reason;
+  // The library's log says the same, where it is shown to people.
+  if (options_.logLevel <= LogLevel::warn && options_.logFormat == daemon::LogFormat::text) return;
   daemon::printError(daemon::say(options_.language, kTryingAgain, sentence(reason)));
 }
 

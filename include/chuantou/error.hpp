@@ -45,6 +45,7 @@ enum class Errc {
   limit_reached,         ///< a limit of the server or the peer
   kicked,                ///< another connection registered the same id
   session_unknown,       ///< a session that does not exist (any more)
+  unknown_type,          ///< a message of a type that this version does not know
 };
 
 /// What a caller does next.

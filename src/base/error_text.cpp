@@ -54,6 +54,7 @@ constexpr Text kTexts[] = {
     {Errc::limit_reached, "limit_reached", "a limit is reached for {0}{1}; try again later", "{0} 已达到上限{1}；请稍后再试"},
     {Errc::kicked, "kicked", "another connection registered the id \"{0}\"{1}; give each client its own --id",
      "另一个连接注册了相同的标识 \"{0}\"{1}；请给每个客户端不同的 --id"},
+    {Errc::unknown_type, "unknown_type", "{0} does not know that type of message{1}", "{0} 不认识这种消息{1}"},
     {Errc::session_unknown, "session_unknown", "session {0} does not exist (any more){1}", "会话 {0} 不存在（或已结束）{1}"},
 };
 

@@ -63,6 +63,10 @@ std::string_view errcName(Errc code) {
       return "limit_reached";
     case Errc::kicked:
       return "kicked";
+    case Errc::unknown_type:
+      return "session_unknown";
+    case Errc::unknown_type:
+      return "unknown_type";
     case Errc::session_unknown:
       return "session_unknown";
   }

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "base/endpoint_text.hpp"
+#include "net/accept_loop.hpp"
 #include "net/deadline_queue.hpp"
 #include "net/listener.hpp"
 #include "net/message_channel.hpp"
@@ -38,22 +39,18 @@ struct HttpServer::Impl final : MessageChannel::Owner {
   HttpHandler handler;
   IoThread thread;
   DeadlineQueue deadlines{thread.executor(), kRequestDeadline};
-  std::vector<Acceptor> acceptors;
+  std::vector<AcceptLoop> acceptors;
+  std::uint16_t port = 0;
   std::unordered_map<MessageChannel*, Connection> connections;
   asio::thread_pool workers{1};  // handlers may block
 
-  void accept(Acceptor& acceptor) {
-    acceptor.async_accept([this, &acceptor](const ErrorCode& ec, TcpSocket socket) {
-      if (ec == asio::error::operation_aborted) return;
-      if (!ec && connections.size() < kMaxConnections) {
-        auto channel = std::make_shared<MessageChannel>(thread, std::move(socket), WebSocketCodec::server(kMaxHttpBody), this);
-        auto patience = std::make_shared<Patience>(channel);
-        deadlines.add(patience);
-        connections[channel.get()] = Connection{channel, patience};
-        channel->start();
-      }
-      accept(acceptor);
-    });
+  void onAccepted(TcpSocket socket) {
+    if (connections.size() >= kMaxConnections) return;
+    auto channel = std::make_shared<MessageChannel>(thread, std::move(socket), WebSocketCodec::server(kMaxHttpBody), this);
+    auto patience = std::make_shared<Patience>(channel);
+    deadlines.add(patience);
+    connections[channel.get()] = Connection{channel, patience};
+    channel->start();
   }
 
   void onOpen(MessageChannel& channel) override { channel.close(1008, "no WebSocket here"); }
@@ -80,8 +77,13 @@ HttpServer::HttpServer(const std::string& host, std::uint16_t port, HttpHandler 
   options.backlog = 64;
   auto listening = listenOn(impl_->thread.context(), options);
   if (!listening) throw listening.error();
-  impl_->acceptors = std::move(listening->tcp);
-  for (Acceptor& acceptor : impl_->acceptors) impl_->accept(acceptor);
+  impl_->port = listening->port;
+  for (Acceptor& acceptor : listening->tcp) {
+    impl_->acceptors.emplace_back(
+        std::move(acceptor), [impl = impl_.get()](TcpSocket socket) { impl->onAccepted(std::move(socket)); },
+        [](const ErrorCode&) {});
+    impl_->acceptors.back().start();
+  }
   impl_->thread.start();
 }
 
@@ -92,8 +94,7 @@ HttpServer::~HttpServer() {
 }
 
 std::uint16_t HttpServer::port() const noexcept {
-  ErrorCode ec;
-  return impl_->acceptors.front().local_endpoint(ec).port();
+  return impl_->port;
 }
 
 namespace {

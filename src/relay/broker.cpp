@@ -130,7 +130,6 @@ void Broker::on(Now now, ControlId id, Control& control, Register& m) {
       old->second.closing = true;
       act(CloseControl{*registered.replaced});
     }
-    removeSessionsOf(*name, "the peer registered again", Which::udpOnly);
   }
   control.client = *name;
   control.registerBy.reset();
@@ -143,6 +142,7 @@ void Broker::on(Now now, ControlId id, Control& control, Register& m) {
   response.heartbeatIntervalMs = inMs(config_.heartbeatInterval);
   response.heartbeatTimeoutMs = inMs(config_.heartbeatTimeout);
   act(Send{id, std::move(response)});
+  if (registered.replaced) removeSessionsOf(*name, "the peer registered again", Which::udpOnly);
 }
 
 void Broker::on(Now, ControlId id, Control& control, Unregister&) {
@@ -161,7 +161,7 @@ void Broker::on(Now, ControlId id, Control&, GetClientList&) {
 void Broker::on(Now, ControlId id, Control&, Heartbeat& m) { act(Send{id, Heartbeat{m.timestamp}}); }
 
 void Broker::on(Now, ControlId id, Control&, Unknown& m) {
-  act(Send{id, ErrorMessage{Errc::protocol_error, "unknown type " + m.type.substr(0, 64)}});
+  act(Send{id, ErrorMessage{Errc::unknown_type, "unknown type " + m.type}});
 }
 
 void Broker::handleTick(Now now) {

@@ -72,6 +72,7 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
   if (!tooMany.empty()) rejectAll(id, tooMany, Errc::limit_reached, "too many sessions");
   if (!doubled.empty()) rejectAll(id, doubled, Errc::protocol_error, "a key was used twice");
 
+  if (m.transport == Transport::udp) return;
   // The initiator's data channels may have been faster than this request.
   for (const SessionId sessionId : made) {
     Session* session = sessions_.find(sessionId);

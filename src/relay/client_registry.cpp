@@ -17,6 +17,8 @@ ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId con
     out.replaced = record.control;
   } else {
     ++online_;
+    offline_.erase(record.departure);
+    record.departure = 0;
   }
   record.id = id;
   record.control = control;
@@ -31,12 +33,22 @@ void ClientRegistry::setOffline(const ClientId& id, ControlId control) {
   if (!record || record->control != control) return;
   record->control.reset();
   --online_;
-  offline_.push_back(id);
-  while (offline_.size() > kMaxOffline) {
-    const auto oldest = records_.find(offline_.front());
-    offline_.pop_front();
-    if (oldest != records_.end() && !oldest->second.control && oldest->second.sessions == 0) records_.erase(oldest);
+  joinOffline(*record);
+  // Two looks for each that came, so that the table shrinks again after one with sessions had to stay.
+  for (int looks = 0; looks < 2 && offline_.size() > kMaxOffline; ++looks) {
+    const auto oldest = records_.find(offline_.begin()->second);
+    offline_.erase(offline_.begin());
+    if (oldest->second.sessions == 0) {
+      records_.erase(oldest);
+    } else {
+      joinOffline(oldest->second);
+    }
   }
+}
+
+void ClientRegistry::joinOffline(ClientRecord& record) {
+  record.departure = ++departures_;
+  offline_.emplace(record.departure, record.id);
 }
 
 ClientRecord* ClientRegistry::find(const ClientId& id) {

@@ -1,7 +1,7 @@
 // Who is registered, and who was: names, their control connections and their share of sessions.
 #pragma once
 
-#include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -19,9 +19,11 @@ struct ClientRecord {
   TimePoint since{};
   std::int64_t registeredAtMs = 0;
   std::size_t sessions = 0;  ///< as initiator or target
+  std::uint64_t departure = 0;  ///< the registry's: its place among those offline; 0: online
 };
 
-/// Offline clients are remembered, so that "offline" can be told from "unknown"; the oldest are forgotten.
+/// Offline clients are remembered, so that "offline" can be told from "unknown"; those gone longest are forgotten, except
+/// while they have sessions.
 class ClientRegistry {
  public:
   explicit ClientRegistry(std::size_t maxOnline) : maxOnline_(maxOnline) {}
@@ -43,10 +45,13 @@ class ClientRegistry {
   static constexpr std::size_t kMaxOffline = 10'000;
 
  private:
+  void joinOffline(ClientRecord& record);
+
   std::size_t maxOnline_;
   std::size_t online_ = 0;
   std::unordered_map<ClientId, ClientRecord> records_;
-  std::deque<ClientId> offline_;  ///< in the order of leaving; may name clients that have come back
+  std::map<std::uint64_t, ClientId> offline_;  ///< by departure: one entry a client
+  std::uint64_t departures_ = 0;
 };
 
 }  // namespace chuantou::relay

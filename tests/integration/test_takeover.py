@@ -1,7 +1,7 @@
 """The same id registering twice: the new one takes over, the old one is told, sessions go on."""
 import signal
 
-from harness import Client, IntegrationTest, connect, main, random_bytes, roundtrip, serve_echo, wait_until
+from harness import Client, IntegrationTest, connect, main, random_bytes, recv_exactly, roundtrip, serve_echo, wait_until
 from harness.protocol import ControlChannel
 
 
@@ -58,16 +58,26 @@ class Takeover(IntegrationTest):
         old.log.wait('另一个连接注册了相同的标识 "B"')
 
     def test_sessions_go_on(self):
-        """Connections that were open before the takeover still carry data, and new ones go to the new client."""
+        """Data channels are connections of their own: they outlive the control connection that was replaced."""
         server = self.server()
-        service = serve_echo(self)
-        self.client(server, "B")
-        port = self.client(server, "A", f"B:{service.port}").local_port(f"B:{service.port}")
-        with connect(port) as before:
-            roundtrip(before, b"before")
-            thief = ControlChannel(self, server.port)
-            self.assertIs(thief.register("B")["existingKicked"], True)
-            roundtrip(before, random_bytes(100_000))
+        left, right = ControlChannel(self, server.port), ControlChannel(self, server.port)
+        for control, client_id in ((left, "left"), (right, "right")):
+            self.assertTrue(control.register(client_id)["success"])
+        [key] = left.request("right", 80)
+        near = left.data_channel(key)
+        far = right.data_channel(right.expect("connect_request")["sessions"][0]["key"])
+        self.addCleanup(near.close)
+        self.addCleanup(far.close)
+        near.sendall(b"before")
+        self.assertEqual(recv_exactly(far, 6), b"before")
+        for client_id, old in (("right", right), ("left", left)):
+            new = ControlChannel(self, server.port)
+            self.assertIs(new.register(client_id)["existingKicked"], True)
+            old.closed()
+            near.sendall(b"after")
+            self.assertEqual(recv_exactly(far, 5), b"after")
+            far.sendall(b"and back")
+            self.assertEqual(recv_exactly(near, 8), b"and back")
 
     def test_after_a_lost_connection(self):
         """A client that comes back while the server still believes in its old connection is served at once."""

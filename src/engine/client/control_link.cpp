@@ -33,7 +33,8 @@ ControlLink::ControlLink(net::IoThread& thread, const ClientConfig& config, Serv
       id_(config.clientId),
       backoff_(config.reconnectMin, config.reconnectMax),
       timer_(thread.context()),
-      beatEvery_(config.heartbeatInterval) {}
+      beatEvery_(config.heartbeatInterval),
+      deadAfter_(config.heartbeatTimeout) {}
 
 ControlLink::~ControlLink() {
   if (channel_) channel_->disown();
@@ -139,6 +140,7 @@ void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response)
   id_ = response.assignedId;
   registeredAt_ = heardAt_ = Clock::now();
   if (response.heartbeatIntervalMs > 0) beatEvery_ = std::min<Duration>(beatEvery_, Millis{response.heartbeatIntervalMs});
+  if (response.heartbeatTimeoutMs > 0) deadAfter_ = std::min<Duration>(deadAfter_, Millis{response.heartbeatTimeoutMs});
   beat();
   listener_.onRegistered(response);
 }
@@ -146,14 +148,14 @@ void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response)
 void ControlLink::beat() {
   if (stage_ != Stage::registered) return;
   const TimePoint now = Clock::now();
-  if (now - heardAt_ >= config_.heartbeatTimeout) {
+  if (now - heardAt_ >= deadAfter_) {
     return fail(Error{Errc::connection_lost, url_.str(), "nothing heard for too long"}, false);
   }
   if (now - beatAt_ >= beatEvery_ || registeredAt_ == heardAt_) {
     beatAt_ = now;
     send(wire::Heartbeat{timestampOf(now)});
   }
-  timer_.expires_at(std::min<TimePoint>(beatAt_ + beatEvery_, now + config_.heartbeatTimeout / 8));
+  timer_.expires_at(std::min<TimePoint>(beatAt_ + beatEvery_, now + deadAfter_ / 8));
   timer_.async_wait([this](const net::ErrorCode& ec) {
     if (!ec) beat();
   });

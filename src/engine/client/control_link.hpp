@@ -76,6 +76,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   TimePoint registeredAt_{};
   TimePoint beatAt_{};
   Duration beatEvery_{};
+  Duration deadAfter_{};
   std::chrono::microseconds rtt_{0};
 };
 

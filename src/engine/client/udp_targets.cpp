@@ -49,7 +49,7 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
   }
   void onDatagram(std::span<const std::uint8_t> datagram) override {
     if (!socket_.is_open()) return;
-    if (other_ && first_.empty()) first_.assign(datagram.begin(), datagram.end());
+    if (other_ && !triedBoth_ && first_.empty()) first_.assign(datagram.begin(), datagram.end());
     context_.udpSender.add(socket_, nullptr, {}, datagram);
   }
   /// Where the service may be if nobody answers at the first address.
@@ -67,7 +67,10 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
       const auto datagrams = context_.receiver().receive(socket_, &refused);
       if (refused && other_) return tryOther();
       if (datagrams.empty()) break;
-      other_.reset();
+      if (other_) {
+        other_.reset();
+        std::vector<std::uint8_t>{}.swap(first_);
+      }
       for (const net::Datagram& datagram : datagrams) targets_.link_.send(session_, datagram.bytes);
       context_.udpSender.flush();
     }
@@ -76,11 +79,13 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
 
   /// Loopback is both families, and UDP cannot be asked who listens: the ICMP refusal of the first datagram tells.
   void tryOther() {
-    const auto other = *std::exchange(other_, std::nullopt);
+    net::ErrorCode ec;
+    const auto refused = socket_.remote_endpoint(ec);
+    const auto next = std::exchange(other_, refused);  // as long as nobody answers, back and forth
     const auto first = std::exchange(first_, {});
-    net::ErrorCode ignored;
-    socket_.close(ignored);
-    if (connect(other)) return;
+    socket_.close(ec);
+    if (connect(*next)) return;
+    if (std::exchange(triedBoth_, true)) return;
     context_.udpSender.flush();
     context_.udpSender.add(socket_, nullptr, {}, first);
     context_.udpSender.flush();
@@ -92,7 +97,8 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
   UdpSession session_;
   net::UdpSocket socket_;
   std::optional<net::UdpEndpoint> other_;
-  std::vector<std::uint8_t> first_;
+  std::vector<std::uint8_t> first_;  ///< until it is known where the service is
+  bool triedBoth_ = false;
 };
 
 UdpTargets::~UdpTargets() { handleLost(); }

@@ -1,5 +1,5 @@
 """Sockets: small services of our own, and the questions that tests ask of a connection."""
-import errno
+import concurrent.futures
 import hashlib
 import os
 import random
@@ -84,18 +84,11 @@ class TcpService:
             return len(self._open)
 
     def close(self):
-        try:
-            # Wakes the thread in accept(), which close() alone does not.
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+        abandon(self._listener)
         self._listener.close()
         with self._lock:
             for connection in self._open:
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+                abandon(connection)
 
 
 def echo(connection):
@@ -126,7 +119,7 @@ class UdpService:
         while True:
             try:
                 data, source = self._socket.recvfrom(65535)
-                if self._socket.fileno() < 0:
+                if source is None:  # shut down
                     return
                 self.received.append(data)
                 self.sources.append(source)
@@ -139,10 +132,7 @@ class UdpService:
                 return
 
     def close(self):
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)  # wakes recvfrom, though it complains of no connection
-        except OSError:
-            pass
+        abandon(self._socket)
         self._socket.close()
 
 
@@ -170,13 +160,29 @@ def recv_exactly(connection, size):
 
 def roundtrip(connection, data):
     """Sends data to an echo service while reading it back, so that any size fits into any buffer."""
-    sender = threading.Thread(target=connection.sendall, args=(data,), daemon=True)
-    sender.start()
-    answer = recv_exactly(connection, len(data))
-    sender.join()
+    if len(data) <= 16384:  # fits into every socket's buffer
+        connection.sendall(data)
+        answer = recv_exactly(connection, len(data))
+    else:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            sent = pool.submit(connection.sendall, data)
+            try:
+                answer = recv_exactly(connection, len(data))
+            except BaseException:
+                abandon(connection)  # frees the sender, who would wait for a reader
+                raise
+            sent.result()
     if answer != data:
         raise AssertionError("the echo differs from what was sent")
     return answer
+
+
+def abandon(connection):
+    """Ends a connection in both directions, which also wakes a thread that is blocked in it, as close() does not."""
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
 
 
 def download(connection):
@@ -209,7 +215,3 @@ def expect_reset(connection, timeout=10.0):
     except TimeoutError:
         raise AssertionError(f"no reset within {seconds(timeout):g} s") from None
     raise AssertionError("an orderly end of stream where a reset was due")
-
-
-def pending_error(connection):
-    return errno.errorcode.get(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "")

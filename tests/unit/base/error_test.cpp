@@ -41,6 +41,7 @@ bool isCode(int number) {
     case Errc::limit_reached:
     case Errc::kicked:
     case Errc::session_unknown:
+    case Errc::unknown_type:
       return true;
   }
   return false;
@@ -158,7 +159,7 @@ TEST_CASE("names on the wire", "[base][error]") {
       {Errc::unknown_peer, "unknown_peer"},   {Errc::peer_offline, "peer_offline"},
       {Errc::target_refused, "target_refused"}, {Errc::target_unreachable, "target_unreachable"},
       {Errc::not_allowed, "not_allowed"},     {Errc::limit_reached, "limit_reached"},
-      {Errc::kicked, "kicked"},               {Errc::session_unknown, "session_unknown"},
+      {Errc::kicked, "kicked"},               {Errc::session_unknown, "session_unknown"}, {Errc::unknown_type, "unknown_type"},
   };
   std::set<Errc> onTheWire;
   for (const Row& row : rows) {

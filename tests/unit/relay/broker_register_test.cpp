@@ -303,6 +303,7 @@ TEST_CASE("messages that are not understood", "[relay][broker]") {
   const Actions unknown = f.say(a, Unknown{type});
   const auto error = unknown.one<ErrorMessage>(a);
   CHECK_THAT(error.message, Catch::Contains("unknown type x"));
+  CHECK(error.code == Errc::unknown_type);
   CHECK(decodeToClient(encode(MessageToClient{error})).ok());
   CHECK(encode(MessageToClient{error}).find('?') == std::string::npos);  // not cut inside a character
   CHECK_FALSE(unknown.closed(a));

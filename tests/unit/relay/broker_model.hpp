@@ -1,0 +1,122 @@
+// A second, slower broker: what the first must have done after any sequence of events, worked out by plain rules.
+// The random test and the fuzzer drive both; a difference throws std::logic_error.
+#pragma once
+
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "relay/broker.hpp"
+#include "support/seeded_random.hpp"
+
+namespace chuantou::relay::test {
+
+/// Where a model takes its decisions from: a seeded source in tests, an input's bytes in the fuzzer.
+class Choices {
+ public:
+  virtual ~Choices() = default;
+  /// In [0, limit).
+  virtual std::size_t below(std::size_t limit) = 0;
+  bool oneIn(std::size_t n) { return below(n) == 0; }
+};
+
+class BrokerModel {
+ public:
+  BrokerModel(bool token, std::uint64_t seed);
+
+  /// One event. Throws std::logic_error saying where the broker differs from the model.
+  void step(Choices& choices);
+  /// Ends everything and checks that nothing is left.
+  void finish();
+
+  struct Counts {
+    std::size_t registrations = 0, takeovers = 0, sessions = 0, pairs = 0, udp = 0, dropped = 0, ended = 0, closed = 0;
+  };
+  const Counts& counts() const noexcept { return counts_; }
+
+ private:
+  struct Control {
+    TimePoint heardAt{};
+    TimePoint registerBy{};
+    std::string client;
+    bool challenged = false;
+    bool closing = false;
+  };
+  struct Link {
+    std::string client[2];
+    DataKey key[2];
+    std::optional<ChannelId> channel[2];
+    bool udp = false;
+    UdpSession number{};
+    bool joined = false;
+    TimePoint deadline{};
+  };
+  struct KeyUse {
+    SessionId session;
+    std::size_t side;
+  };
+  struct Waiting {
+    ChannelId channel;
+    TimePoint until;
+  };
+  using Key = std::array<std::uint8_t, 16>;
+
+  // Events (broker_model.cpp).
+  void openControl();
+  void registers(Choices& choices, ControlId id);
+  void connects(Choices& choices, ControlId id);
+  void answers(Choices& choices, ControlId id);
+  void talks(Choices& choices, ControlId id);
+  void hangsUp(ControlId id);
+  void dataChannel(Choices& choices);
+  void pumpEnds(Choices& choices);
+  void kick(Choices& choices);
+  void tick(Duration later);
+
+  // The model's rules, and the comparison (broker_model_rules.cpp).
+  bool speaks(ControlId id, bool needsName);
+  void close(ControlId id);
+  void place(SessionId id, std::size_t side, ChannelId channel);
+  void end(SessionId id);
+  void endAllOf(const std::string& client, bool udpOnly);
+  void refuse(const std::vector<DataKey>& keys);
+  void expect(std::string action) { expected_.push_back(std::move(action)); }
+  /// Takes the broker's actions; the messages are returned, the others kept for compare().
+  std::vector<Send> drain();
+  void compare(const char* event);
+  void compareTables();
+  [[noreturn]] void broken(const std::string& what) const;
+
+  ControlId anyControl(Choices& choices);
+  SessionId anySession(Choices& choices);
+  DataKey anyKey(Choices& choices);
+  std::optional<ControlId> controlOf(const std::string& client) const;
+  std::size_t sessionsOf(const std::string& client) const;
+  Now now() const { return Now{at_, std::chrono::duration_cast<Millis>(at_.time_since_epoch()).count()}; }
+
+  BrokerConfig config_;
+  chuantou::test::SeededRandom random_;
+  Broker broker_;
+  TimePoint at_{std::chrono::hours{1}};
+  std::size_t steps_ = 0;
+  std::uint64_t lastControl_ = 0;
+  std::uint64_t lastChannel_ = 0;
+
+  std::map<ControlId, Control> controls_;
+  std::set<std::string> known_;  ///< clients that have registered
+  std::map<std::string, ControlId> online_;
+  std::map<SessionId, Link> links_;
+  std::map<Key, KeyUse> keys_;
+  std::map<Key, Waiting> waiting_;
+  std::vector<ChannelId> refused_;
+  std::vector<DataKey> recentKeys_;
+  std::set<ChannelId> gone_;  ///< channels that were dropped or paired
+
+  std::vector<std::string> expected_;
+  std::vector<std::string> did_;
+  Counts counts_;
+};
+
+}  // namespace chuantou::relay::test

@@ -1,0 +1,51 @@
+// The broker against its model: many clients, 100,000 events in random order.
+#include "relay/broker_model.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace chuantou::relay::test;
+
+namespace {
+
+class RandomChoices final : public Choices {
+ public:
+  explicit RandomChoices(std::uint64_t seed) : random_(seed) {}
+  std::size_t below(std::size_t limit) override { return random_.below(limit); }
+
+ private:
+  chuantou::test::SeededRandom random_;
+};
+
+void run(bool token, std::uint64_t seed, int steps) {
+  BrokerModel model{token, seed};
+  RandomChoices choices{seed};
+  for (int step = 0; step < steps; ++step) model.step(choices);
+  model.finish();
+  // Whatever the seed, every kind of event has happened often.
+  const auto& counts = model.counts();
+  for (const std::size_t count : {counts.registrations, counts.takeovers, counts.sessions, counts.pairs, counts.udp,
+                                  counts.dropped, counts.ended, counts.closed}) {
+    CHECK(count > static_cast<std::size_t>(steps) / 1000);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the broker does what its model does", "[relay][broker][model]") {
+  const std::uint64_t seed = chuantou::test::testSeed("broker model");
+  CHECK_NOTHROW(run(false, seed, 100'000));
+  CHECK_NOTHROW(run(true, seed + 1, 100'000));
+}
+
+TEST_CASE("short lives leave nothing behind", "[relay][broker][model]") {
+  const std::uint64_t seed = chuantou::test::testSeed("broker model, short");
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    INFO("seed " << seed + i);
+    RandomChoices choices{seed + i};
+    CHECK_NOTHROW([&] {
+      BrokerModel model{choices.oneIn(2), seed + i};
+      for (std::size_t steps = choices.below(300); steps > 0; --steps) model.step(choices);
+      model.finish();
+    }());
+  }
+}
