@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "chuantou/client.hpp"
@@ -11,6 +12,7 @@
 #include "daemon/phrases.hpp"
 #include "daemon/process.hpp"
 #include "daemon/proxy_text.hpp"
+#include "daemon/random_token.hpp"
 #include "daemon/running_daemon.hpp"
 #include "net/http_server.hpp"
 
@@ -24,12 +26,16 @@ constexpr const char* kIdFileName = "id";
 constexpr daemon::Phrase kAdminPortTaken{"port {0} is in use; the admin API is on port {1} instead",
                                          "端口 {0} 已被占用；管理接口改用端口 {1}"};
 
-/// The name given, or the one of the last run.
+/// The name given, or the one that an earlier run made up, or a new one that later runs find.
 std::string idOf(const ClientOptions& options, const daemon::RunningDaemon& self) {
-  if (!options.id.empty() || !self.hasState()) return options.id;
-  std::string id = daemon::readFile(self.file(kIdFileName), 128).value_or("");
-  while (!id.empty() && id.back() == '\n') id.pop_back();
-  return daemon::isClientId(id) ? id : std::string{};
+  if (!options.id.empty()) return options.id;
+  const std::string made = "c-" + daemon::randomToken().substr(0, 16);
+  if (!self.hasState()) return made;
+  std::string stored = daemon::readFile(self.file(kIdFileName), 128).value_or("");
+  while (!stored.empty() && stored.back() == '\n') stored.pop_back();
+  if (daemon::isClientId(stored)) return stored;
+  daemon::writeFileAtomically(self.file(kIdFileName), made + "\n");
+  return made;
 }
 
 ClientConfig configOf(const ClientOptions& options, const daemon::RunningDaemon& self) {
@@ -100,9 +106,6 @@ int runClient(const ClientOptions& options) {
   const std::string url = fmt::format("http://127.0.0.1:{}", admin->port());
   self.publish(url);
   daemon::printLine("admin " + url);
-  if (options.id.empty() && self.hasState() && !client.id().empty()) {
-    daemon::writeFileAtomically(self.file(kIdFileName), client.id() + "\n");
-  }
 
   client.startInBackground();
   daemon::releaseSpareMemory();

@@ -64,8 +64,6 @@ std::string_view errcName(Errc code) {
     case Errc::kicked:
       return "kicked";
     case Errc::unknown_type:
-      return "session_unknown";
-    case Errc::unknown_type:
       return "unknown_type";
     case Errc::session_unknown:
       return "session_unknown";

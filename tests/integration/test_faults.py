@@ -193,7 +193,7 @@ class Frozen(IntegrationTest):
         marks = [(client, client.process.out.mark(), client.log.mark()) for client in (self.a, self.b)]
         self.freeze(self.relay)
         for client, _, mark in marks:
-            client.log.wait("trying again", after=mark, timeout=10)
+            client.log.wait("nothing heard for too long", after=mark, timeout=10)
         self.relay.process.signal(signal.SIGCONT)
         for client, mark, _ in marks:
             client.wait_registered(after=mark)

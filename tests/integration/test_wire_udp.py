@@ -66,9 +66,10 @@ class WireUdp(IntegrationTest):
         service = serve_udp_echo(self)
         end = self.flow_to(self.registered(server, "raw"), server, "B", service.port)
         data = random_bytes(65507)
-        self.send_piece(end, 7, len(data), 0, data[:1000])  # never finished
-        for offset in range(0, len(data), 20_000):
-            self.send_piece(end, 8, len(data), offset, data[offset:offset + 20_000])
+        self.send_piece(end, 7, len(data), 0, random_bytes(48_000))  # never finished
+        self.send_piece(end, 8, len(data), 48_000, data[48_000:])  # in any order
+        self.send_piece(end, 8, len(data), 48_000 + 1, data[48_001:])  # cut elsewhere: dropped
+        self.send_piece(end, 8, len(data), 0, data[:48_000])
         answer = {}
         while sum(len(piece) for piece in answer.values()) < len(data):
             packet = end.socket.recv(65535)

@@ -10,6 +10,7 @@ using namespace chuantou::daemon;
 namespace {
 
 constexpr const char* kToken = "0123456789abcdef0123456789abcdef";
+constexpr const char* kBearer = "Bearer 0123456789abcdef0123456789abcdef";
 
 net::HttpRequest makeRequest(std::string method, std::string path, std::string body = {}) {
   net::HttpRequest request;
@@ -17,7 +18,7 @@ net::HttpRequest makeRequest(std::string method, std::string path, std::string b
   request.path = std::move(path);
   request.body = std::move(body);
   request.headers["host"] = "127.0.0.1:8201";
-  request.headers["authorization"] = std::string{"Bearer "} + kToken;
+  request.headers["authorization"] = kBearer;
   return request;
 }
 

@@ -1,0 +1,48 @@
+// A carrier's frames, as a stream.
+#include "fuzz_input.hpp"
+#include "wire/carrier_frame.hpp"
+
+using namespace chuantou;
+using namespace chuantou::fuzz;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input{data, size};
+  while (input.rest().size() >= wire::kFrameHeaderSize) {
+    const auto frame = input.rest();
+    const auto header = wire::decodeHeader(input.take(wire::kFrameHeaderSize).first<wire::kFrameHeaderSize>());
+    if (!header) {
+      expect(header.error().errc() == Errc::protocol_error, "another error than protocol_error");
+      return 0;
+    }
+    const std::size_t length = header.value().length;
+    expect(length <= wire::kMaxFramePayload, "a frame that is too long");
+    const auto payload = input.take(length);
+    if (payload.size() < length) return 0;
+    const auto whole = frame.first(wire::kFrameHeaderSize + length);
+    wire::FrameBytes again;
+    switch (header.value().type) {
+      case wire::FrameType::open:
+        if (const auto open = wire::decodeOpen(payload)) again = wire::encodeOpen(open.value(), header.value().flags);
+        break;
+      case wire::FrameType::accept:
+        expect(length == 0, "an ACCEPT with a payload");
+        break;
+      case wire::FrameType::reject: {
+        const auto reject = wire::decodeReject(payload);
+        expect(reject.ok(), "a REJECT that passed its header and not its decoder");
+        const auto sent = wire::encodeReject(reject.value().code, reject.value().reason);
+        const auto back = wire::decodeReject(std::span{sent}.subspan(wire::kFrameHeaderSize));
+        expect(back.ok() && back.value().reason == reject.value().reason && back.value().code == reject.value().code,
+               "a REJECT that changed");
+        break;
+      }
+      case wire::FrameType::ping:
+      case wire::FrameType::pong:
+        again = wire::encodePing(header.value().type, payload.first<wire::kPingSize>());
+        again[1] = header.value().flags;
+        break;
+    }
+    if (!again.empty()) expect(std::equal(again.begin(), again.end(), whole.begin(), whole.end()), "a frame that changed");
+  }
+  return 0;
+}
