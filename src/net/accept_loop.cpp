@@ -1,6 +1,9 @@
 #include "net/accept_loop.hpp"
 
 #include <asio/error.hpp>
+#include <cerrno>
+
+#include "net/sys_error.hpp"
 
 namespace chuantou::net {
 
@@ -9,7 +12,7 @@ constexpr Millis kRetry{100};
 
 bool isShortage(const ErrorCode& ec) {
   return ec == asio::error::no_descriptors || ec == asio::error::no_memory || ec == asio::error::no_buffer_space ||
-         ec == std::errc::too_many_files_open_in_system;
+         isErrno(ec, ENFILE);
 }
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <asio/error.hpp>
 #include <asio/ip/v6_only.hpp>
+#include <cerrno>
 
 #include "net/socket_options.hpp"
 #include "net/sys_error.hpp"
@@ -13,7 +14,7 @@ namespace {
 constexpr int kTriesForAFreePort = 32;
 
 bool familyIsMissing(const ErrorCode& ec) {
-  return ec == asio::error::address_family_not_supported || ec == std::errc::address_not_available;
+  return ec == asio::error::address_family_not_supported || isErrno(ec, EADDRNOTAVAIL);
 }
 
 /// A socket of either kind, bound. `port` 0 becomes the one that the system gave.

@@ -59,6 +59,17 @@ void Pump::passGate() {
 
 void Pump::abort() { finish(PumpEnd::aborted); }
 
+std::optional<TcpSocket> Pump::releaseA() {
+  const Direction& d = directions_[0];
+  if (!done_ || gatePassed_ || d.bytes > 0 || d.inPipe > 0 || d.eof || !d.leftover.empty()) return std::nullopt;
+  done_ = nullptr;
+  ErrorCode ignored;
+  a_.cancel(ignored);
+  closeWithReset(b_);
+  gate_.reset();
+  return std::move(a_);
+}
+
 void Pump::wait(int direction, TcpSocket& socket, asio::socket_base::wait_type what) {
   socket.async_wait(what, [self = shared_from_this(), direction](const ErrorCode& ec) {
     if (!ec) self->run(direction);

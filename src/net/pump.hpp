@@ -43,6 +43,8 @@ class Pump : public std::enable_shared_from_this<Pump> {
   void start(std::shared_ptr<PumpGate> gate = nullptr);
   /// Resets both sides. `done` runs.
   void abort();
+  /// While the gate is shut: gives A back if not a byte of it has been taken, and ends without running `done`.
+  std::optional<TcpSocket> releaseA();
 
  private:
   struct Direction {

@@ -1,16 +1,21 @@
 #include "net/sys_error.hpp"
 
 #include <asio/error.hpp>
+#include <cerrno>
 
 #include "base/endpoint_text.hpp"
 
 namespace chuantou::net {
 
+bool isErrno(const ErrorCode& ec, int value) {
+  return ec.value() == value && ec.category() == asio::error::get_system_category();
+}
+
 Error listenError(const ErrorCode& ec, std::string_view host, std::uint16_t port, std::string_view flag) {
   const std::string at = formatHostPort(host, port);
   if (ec == asio::error::address_in_use) return Error{Errc::port_in_use, std::to_string(port), std::string{flag}};
   if (ec == asio::error::access_denied) return Error{Errc::permission_denied, "listening on " + at};
-  if (ec == std::errc::address_not_available || ec == asio::error::address_family_not_supported) {
+  if (isErrno(ec, EADDRNOTAVAIL) || ec == asio::error::address_family_not_supported) {
     return Error{Errc::address_unavailable, std::string{host}, ec.message()};
   }
   if (ec == asio::error::no_descriptors) return Error{Errc::too_many_open_files, at};

@@ -166,10 +166,15 @@ void ClientEngine::onLost(const Error& error) {
 }
 
 void ClientEngine::onAttemptFailed(const Error& error, bool fatal) {
-  log_.error(fatal ? LogLevel::error : LogLevel::warn, "control", error);
-  const bool first = registrations_ == 0 && state() == ClientState::connecting;
+  // Once a change: the tenth failed attempt is no news.
+  bool news = true;
+  {
+    const std::lock_guard lock{mutex_};
+    news = state_ != ClientState::reconnecting || !lastError_ || lastError_->errc() != error.errc();
+  }
+  log_.error(fatal ? LogLevel::error : news ? LogLevel::warn : LogLevel::debug, "control", error);
+  if (!fatal && news) log_.log(LogLevel::info, "control", "trying again until {} answers", url_.str());
   setState(fatal ? ClientState::failed : ClientState::reconnecting, &error);
-  if (!fatal && first) log_.log(LogLevel::info, "control", "trying again until {} answers", url_.str());
 }
 
 void ClientEngine::onMessage(wire::MessageToClient message) {

@@ -35,6 +35,7 @@ void OutboundCarrier::open(wire::FrameBytes first, std::shared_ptr<User> user) {
   if (finished_) return user->onCarrierFailed(Error{Errc::connection_lost, toString(target_)});
   first_ = std::move(first);
   user_ = std::move(user);
+  wasWarm_ = connected_;
   if (!connected_) return;
   if (sendAll(first_)) {
     first_.clear();
@@ -115,7 +116,13 @@ OutboundCarrier::Verdict OutboundCarrier::onReadable(net::TcpSocket& socket) {
     const std::size_t n = socket.read_some(asio::buffer(reply_.data() + have, want - have), ec);
     reply_.resize(have + n);
     if (ec == asio::error::would_block || ec == asio::error::try_again) return Verdict::wait;
-    if (ec) return fail(Error{Errc::connection_lost, toString(target_), "before the target answered"});
+    if (!ec) continue;
+    if (wasWarm_ && user_ && user_->onCarrierStale()) {
+      user_.reset();
+      drop();
+      return Verdict::fail;
+    }
+    return fail(Error{Errc::connection_lost, toString(target_), "before the target answered"});
   }
 }
 

@@ -25,6 +25,8 @@ class OutboundCarrier final : public SessionHandler,
     virtual void onCarrierReady(std::shared_ptr<OutboundCarrier> carrier, net::TcpSocket socket) = 0;
     /// The target accepted; what follows on the socket are the service's bytes.
     virtual void onCarrierAnswer() = 0;
+    /// A carrier that had been kept warm was dead already. True: the user does without it, nothing has been lost.
+    virtual bool onCarrierStale() { return false; }
     virtual void onCarrierFailed(const Error& error) = 0;
   };
 
@@ -59,6 +61,7 @@ class OutboundCarrier final : public SessionHandler,
   TimePoint bornAt_{};
   bool connected_ = false;
   bool finished_ = false;
+  bool wasWarm_ = false;
   wire::FrameBytes first_;
   std::shared_ptr<User> user_;
   wire::FrameBytes reply_;

@@ -29,6 +29,15 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
     pump->start(std::move(carrier));
   }
   void onCarrierAnswer() override {}
+  bool onCarrierStale() override {
+    auto socket = proxy_ && pump_ ? pump_->releaseA() : std::nullopt;
+    if (!socket) return false;
+    socket_ = std::move(*socket);
+    pump_.reset();
+    proxy_->pool_.clear();  // the others came from the same peer, and are as dead
+    proxy_->pool_.open(0, shared_from_this());
+    return true;
+  }
   void onCarrierFailed(const Error& error) override {
     if (proxy_) ++proxy_->stats_.failedConnections;
     if (proxy_) context_.reportRejected(error);

@@ -1,4 +1,5 @@
 """Sockets: small services of our own, and the questions that tests ask of a connection."""
+import atexit
 import concurrent.futures
 import hashlib
 import os
@@ -8,7 +9,8 @@ import threading
 
 from .timing import seconds
 
-_reserved = []  # sockets whose only use is to be held
+_reserved = []  # sockets whose only use is to be held until the end
+atexit.register(lambda: [claim.close() for claim in _reserved])
 
 
 def free_port():
