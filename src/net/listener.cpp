@@ -46,7 +46,10 @@ ErrorCode bindAll(asio::io_context& context, const ListenOptions& options,
     if (options.tcp) {
       Acceptor acceptor{context};
       ec = bindOne(acceptor, address, out.port);
-      if (!ec) acceptor.listen(options.backlog, ec);
+      if (!ec) {
+        prepareListening(acceptor);
+        acceptor.listen(options.backlog, ec);
+      }
       if (!ec) out.tcp.push_back(std::move(acceptor));
     }
     if (!ec && options.udp) {

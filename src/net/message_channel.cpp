@@ -14,8 +14,8 @@ constexpr std::size_t kKeepCapacity = 4096;  ///< an idle channel's buffer is le
 
 MessageChannel::MessageChannel(IoThread& thread, TcpSocket socket, WebSocketCodec codec, Owner* owner)
     : thread_(thread), socket_(std::move(socket)), codec_(std::move(codec)), owner_(owner) {
-  prepareData(socket_);
   ErrorCode ignored;
+  socket_.non_blocking(true, ignored);
   remote_ = socket_.remote_endpoint(ignored);
 }
 

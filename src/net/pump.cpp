@@ -25,13 +25,14 @@ Pump::~Pump() {
   for (Direction& d : directions_) PipePool::close(d.pipe);
 }
 
-void Pump::start(std::shared_ptr<PumpGate> gate) {
+void Pump::start(std::shared_ptr<PumpGate> gate, std::vector<std::uint8_t> forB) {
+  directions_[0].leftover = std::move(forB);
   gate_ = std::move(gate);
   gatePassed_ = gate_ == nullptr;
   run(0);
   if (!done_) return;
   if (gate_) {
-    passGate();
+    waitForGate();
   } else {
     run(1);
   }
@@ -42,19 +43,23 @@ void Pump::passGate() {
   const auto gate = gate_;  // it may call abort()
   switch (gate->onReadable(b_)) {
     case PumpGate::Verdict::wait:
-      if (!done_) return;
-      b_.async_wait(TcpSocket::wait_read, [self = shared_from_this()](const ErrorCode& ec) {
-        if (!ec) self->passGate();
-      });
-      return;
+      return waitForGate();
     case PumpGate::Verdict::pass:
       if (!done_) return;
       gatePassed_ = true;
+      directions_[1].leftover = gate->takeRest();
       gate_.reset();
       return run(1);
     case PumpGate::Verdict::fail:
       return finish(PumpEnd::reset);
   }
+}
+
+void Pump::waitForGate() {
+  if (!done_) return;
+  b_.async_wait(TcpSocket::wait_read, [self = shared_from_this()](const ErrorCode& ec) {
+    if (!ec) self->passGate();
+  });
 }
 
 void Pump::abort() { finish(PumpEnd::aborted); }
@@ -89,11 +94,10 @@ void Pump::run(int direction) {
       case Step::broken:
         return finish(PumpEnd::reset);
       case Step::finished: {
-        Direction& d = directions_[direction];
+        directions_[direction].shut = true;
+        if (directions_[1 - direction].shut) return finish(PumpEnd::finished);  // closing says the rest
         ErrorCode ignored;
         sink(direction).shutdown(TcpSocket::shutdown_send, ignored);
-        d.shut = true;
-        if (directions_[1 - direction].shut) return finish(PumpEnd::finished);
         return watchForReset(direction);
       }
     }
@@ -117,6 +121,10 @@ Pump::Step Pump::step(int direction) {
   Direction& d = directions_[direction];
   const int from = source(direction).native_handle();
   const int to = sink(direction).native_handle();
+  if (!d.leftover.empty()) {
+    const Step sent = sendLeftover(d, to);
+    if (sent != Step::again) return sent;
+  }
   return d.portable ? stepCopy(d, from, to) : stepSplice(d, from, to);
 }
 
@@ -180,28 +188,37 @@ Pump::Step Pump::stepSplice(Direction& d, int from, int to) {
 
 #endif
 
-Pump::Step Pump::stepCopy(Direction& d, int from, int to) {
-  const auto send = [&](const std::uint8_t* data, std::size_t size) -> ssize_t {
-    std::size_t sent = 0;
-    while (sent < size) {
-      const ssize_t n = ::send(to, data + sent, size - sent, MSG_NOSIGNAL);
-      if (n >= 0) {
-        sent += static_cast<std::size_t>(n);
-        continue;
-      }
-      if (!wouldBlock(errno)) return -1;
+namespace {
+/// As much as the socket takes now; negative when it is broken.
+ssize_t sendSome(int to, const std::uint8_t* data, std::size_t size) {
+  std::size_t sent = 0;
+  while (sent < size) {
+    const ssize_t n = ::send(to, data + sent, size - sent, MSG_NOSIGNAL);
+    if (n >= 0) {
+      sent += static_cast<std::size_t>(n);
+    } else if (!wouldBlock(errno)) {
+      return -1;
+    } else {
       break;
     }
-    d.bytes += sent;
-    return static_cast<ssize_t>(sent);
-  };
-  if (!d.leftover.empty()) {
-    const ssize_t sent = send(d.leftover.data(), d.leftover.size());
-    if (sent < 0) return Step::broken;
-    d.leftover.erase(d.leftover.begin(), d.leftover.begin() + sent);
-    if (!d.leftover.empty()) return Step::wantWrite;
-    std::vector<std::uint8_t>{}.swap(d.leftover);
   }
+  return static_cast<ssize_t>(sent);
+}
+}  // namespace
+
+Pump::Step Pump::sendLeftover(Direction& d, int to) {
+  const ssize_t sent = sendSome(to, d.leftover.data(), d.leftover.size());
+  if (sent < 0) return Step::broken;
+  d.bytes += static_cast<std::uint64_t>(sent);
+  if (static_cast<std::size_t>(sent) < d.leftover.size()) {
+    d.leftover.erase(d.leftover.begin(), d.leftover.begin() + sent);
+    return Step::wantWrite;
+  }
+  std::vector<std::uint8_t>{}.swap(d.leftover);
+  return Step::again;
+}
+
+Pump::Step Pump::stepCopy(Direction& d, int from, int to) {
   if (d.eof) return Step::finished;
   const auto scratch = thread_.scratch();
   const ssize_t n = ::recv(from, scratch.data(), scratch.size(), 0);
@@ -211,8 +228,9 @@ Pump::Step Pump::stepCopy(Direction& d, int from, int to) {
     return Step::finished;
   }
   const auto got = static_cast<std::size_t>(n);
-  const ssize_t sent = send(scratch.data(), got);
+  const ssize_t sent = sendSome(to, scratch.data(), got);
   if (sent < 0) return Step::broken;
+  d.bytes += static_cast<std::uint64_t>(sent);
   if (static_cast<std::size_t>(sent) < got) {
     d.leftover.assign(scratch.begin() + sent, scratch.begin() + n);
     return Step::wantWrite;

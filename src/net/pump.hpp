@@ -27,8 +27,10 @@ class PumpGate {
  public:
   enum class Verdict { wait, pass, fail };
   virtual ~PumpGate() = default;
-  /// B is readable. Reads exactly its own bytes, without blocking. `fail` resets both sides.
+  /// B is readable. Reads without blocking. `fail` resets both sides.
   virtual Verdict onReadable(TcpSocket& b) = 0;
+  /// After `pass`: what it has read beyond its own bytes, which is meant for A.
+  virtual std::vector<std::uint8_t> takeRest() { return {}; }
 };
 
 class Pump : public std::enable_shared_from_this<Pump> {
@@ -40,7 +42,8 @@ class Pump : public std::enable_shared_from_this<Pump> {
   Pump(IoThread& thread, TcpSocket a, TcpSocket b, Done done);
   ~Pump();
 
-  void start(std::shared_ptr<PumpGate> gate = nullptr);
+  /// `forB` has been read from A before, and goes first.
+  void start(std::shared_ptr<PumpGate> gate = nullptr, std::vector<std::uint8_t> forB = {});
   /// Resets both sides. `done` runs.
   void abort();
   /// While the gate is shut: gives A back if not a byte of it has been taken, and ends without running `done`.
@@ -49,7 +52,7 @@ class Pump : public std::enable_shared_from_this<Pump> {
  private:
   struct Direction {
     Pipe pipe;
-    std::vector<std::uint8_t> leftover;  ///< portable path: what the full peer did not take
+    std::vector<std::uint8_t> leftover;  ///< goes first: read in advance, or (portable path) not taken by a full peer
     std::size_t inPipe = 0;
     std::uint64_t bytes = 0;
     bool eof = false;   ///< the source has sent all
@@ -60,9 +63,11 @@ class Pump : public std::enable_shared_from_this<Pump> {
 
   TcpSocket& source(int direction) { return direction == 0 ? a_ : b_; }
   TcpSocket& sink(int direction) { return direction == 0 ? b_ : a_; }
+  void waitForGate();
   void passGate();
   void run(int direction);
   Step step(int direction);
+  static Step sendLeftover(Direction& d, int to);
   Step stepSplice(Direction& d, int from, int to);
   Step stepCopy(Direction& d, int from, int to);
   void wait(int direction, TcpSocket& socket, asio::socket_base::wait_type what);

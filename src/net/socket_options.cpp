@@ -10,10 +10,8 @@ namespace {
 void set(int fd, int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); }
 }  // namespace
 
-void prepareData(TcpSocket& socket) {
-  ErrorCode ignored;
-  socket.non_blocking(true, ignored);
-  const int fd = socket.native_handle();
+namespace {
+void setDataOptions(int fd) {
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #ifdef TCP_KEEPIDLE
@@ -21,6 +19,25 @@ void prepareData(TcpSocket& socket) {
   set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
   set(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
 #endif
+}
+}  // namespace
+
+void prepareListening(Acceptor& acceptor) { setDataOptions(acceptor.native_handle()); }
+
+void prepareAccepted(TcpSocket& socket) {
+  ErrorCode ignored;
+  socket.non_blocking(true, ignored);
+#ifndef __linux__
+  setDataOptions(socket.native_handle());
+#endif
+}
+
+void openForDial(TcpSocket& socket, const asio::ip::tcp& protocol) {
+  ErrorCode ec;
+  socket.open(protocol, ec);
+  if (ec) return;  // connecting will say the same
+  socket.non_blocking(true, ec);
+  setDataOptions(socket.native_handle());
 }
 
 void closeWithReset(TcpSocket& socket) noexcept {

@@ -5,8 +5,13 @@
 
 namespace chuantou::net {
 
-/// Non-blocking, TCP_NODELAY, and keep-alive probes (60 s idle, 6 × 10 s) that find a vanished peer of a silent connection.
-void prepareData(TcpSocket& socket);
+/// TCP_NODELAY, and keep-alive probes (60 s idle, 6 × 10 s) that find a vanished peer of a silent connection. Accepted
+/// sockets have what their listening socket had (Linux; elsewhere they are set one by one).
+void prepareListening(Acceptor& acceptor);
+/// An accepted socket: non-blocking, and what prepareListening() could not pass on.
+void prepareAccepted(TcpSocket& socket);
+/// A socket for the network that is about to connect: opened, non-blocking, with all of the above.
+void openForDial(TcpSocket& socket, const asio::ip::tcp& protocol);
 /// A close() that the peer sees as a reset.
 void closeWithReset(TcpSocket& socket) noexcept;
 /// 4 MB of receive and send buffer where the system allows it.

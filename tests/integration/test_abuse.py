@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Strangers on the port: silence, slowness and garbage get no answer and no memory, and do not slow a neighbour."""
 import os
 import socket

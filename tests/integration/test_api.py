@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """API development through the tunnel (11.7): CORS, pushed messages, many calls at once, frequent reconnects."""
 import concurrent.futures
 import json

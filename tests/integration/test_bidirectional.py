@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Both clients are initiator and target at once (11.1); what ends on one side leaves the other alone."""
 import concurrent.futures
 import threading
@@ -64,6 +65,13 @@ class Bidirectional(IntegrationTest):
             connect(self.to_b)
         roundtrip(other_way, random_bytes(100_000))
         roundtrip(self.open(self.to_a, "A"), random_bytes(1000))
+
+    def test_a_client_reaches_itself(self):
+        """Initiator and target in one program: nothing forbids it, so it must not hang or mix up the two ends."""
+        service = TcpService(self, greeting_echo(b"Hello from clientC\n"))
+        c = self.client(self.relay, "C", f"C:{service.port}")
+        self.GREETING = {**self.GREETING, "C": b"Hello from clientC\n"}
+        roundtrip(self.open(c.local_port(f"C:{service.port}"), "C"), random_bytes(500_000))
 
     def test_half_closed_connections_do_not_mix(self):
         """An end of stream in one connection is not seen by another one of the opposite direction."""

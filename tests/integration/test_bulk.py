@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """1 GB each way at once through one connection, with checksums."""
 import concurrent.futures
 import hashlib

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """The commands against running programs: what they print, in both forms, and how they fail."""
 import json
 import os

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Configuration files, what survives a restart, and what is kept secret."""
 import json
 import socket

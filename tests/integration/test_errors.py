@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Errors that a person can act on, in English and Chinese; and IPv6 all the way."""
 import base64
 import hashlib

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """kill -9 in the middle of 50 transfers: what hangs on it ends, and after a restart everything works within 5 s."""
 import json
 import signal
@@ -6,7 +7,7 @@ import threading
 import time
 
 from harness import (Client, IntegrationTest, TcpService, connect, expect_reset, free_port, main, recv_exactly, roundtrip, seconds,
-                     serve_echo, wait_until)
+                     serve_echo, serve_udp_echo, wait_until)
 from harness.chuantou import Server
 
 TRANSFERS = 50
@@ -154,6 +155,27 @@ class Faults(IntegrationTest):
                 answer = b""
             # Either it was kept until it could be served, or it was refused; a hang is neither.
             self.assertIn(answer, (b"", b"early"))
+
+    def test_udp_flows_come_back(self):
+        """A program that keeps sending from one socket is answered again after each restart, with nothing done to it."""
+        service = serve_udp_echo(self)
+        port = self.client(self.relay, "A-udp", f"B:{service.port}/udp").local_port(f"B:{service.port}/udp")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flow:
+            flow.connect(("127.0.0.1", port))
+            flow.settimeout(0.1)
+
+            def answered():
+                self.number += 1
+                question = b"question %d" % self.number
+                flow.send(question)
+                return flow.recv(100) == question
+
+            self.number = 0
+            wait_until(answered, "the flow works")
+            for daemon in (self.relay, self.b, self.relay):
+                daemon.kill()
+                daemon.start()
+                wait_until(answered, f"the flow works again after {daemon.name} was killed", timeout=BACK_WITHIN)
 
     def test_stopped_server_says_goodbye(self):
         """SIGTERM instead of SIGKILL: a clean end, exit code 0, the port free at once."""

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """HTTP and WebSocket on one port, through one proxy (11.3): the relay does not care what the bytes are."""
 import concurrent.futures
 import subprocess

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Clients that flood, programs that run out of descriptors, output that nobody reads: each has a limit and an answer."""
 import json
 import select

@@ -1,9 +1,10 @@
+#!/usr/bin/python3
 """5,000 forwarded connections at the same time, each echoing its own bytes."""
 import os
 import sys
 from pathlib import Path
 
-from harness import IntegrationTest, SANITIZED, connect, main, random_bytes, roundtrip, wait_until
+from harness import IntegrationTest, SANITIZED, TcpService, connect, main, random_bytes, recv_exactly, roundtrip, wait_until
 from harness.base import raise_open_files
 from harness.crowd import Crowd
 
@@ -53,6 +54,15 @@ class ManyConnections(IntegrationTest):
                        f"{process.name} has closed what it opened ({settled[process]} descriptors before)", timeout=20)
             if not SANITIZED:
                 self.assertLess(process.resident_kib(), resident[process] * 1.5 + 16_000, process.name)
+
+    def test_many_proxies(self):
+        """150 proxies of one client to 150 services, all in use at once, each leading to its own."""
+        services = [TcpService(self, lambda connection, number=number: connection.sendall(b"service %03d" % number)) for number in range(150)]
+        client = self.client(self.through.server, "A-many", *[f"B:{service.port}" for service in services])
+        users = [connect(client.local_port(f"B:{service.port}")) for service in services]
+        for number, user in enumerate(users):
+            with user:
+                self.assertEqual(recv_exactly(user, 11), b"service %03d" % number)
 
     def settled(self, process):
         """The number of descriptors after the last connections have been taken down."""

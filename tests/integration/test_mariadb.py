@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """MariaDB through the tunnel (11.5): queries, big blobs, several clients at once."""
 import concurrent.futures
 import hashlib

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Several services behind several clients call each other through the tunnel (11.10), and trace ids survive the chain."""
 import concurrent.futures
 import http.server

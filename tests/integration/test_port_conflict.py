@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """A port that is in use (11.9): the exact sentence, exit code 1, nothing started; another port works."""
 import socket
 

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """PostgreSQL through the tunnel (11.5): pgbench, psql, large binary fields, many pooled connections."""
 import hashlib
 import os
@@ -20,11 +21,12 @@ class Postgres(IntegrationTest):
     def setUp(self):
         super().setUp()
         folder = self.folder("postgres")
-        # PostgreSQL refuses to run as root.
+        # PostgreSQL refuses to run as root. A change of user forgets what dies with whom, hence once more.
         self.as_postgres = []
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-            self.as_postgres = [need("setpriv", "util-linux"), "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+            self.as_postgres = [need("setpriv", "util-linux"), "--reuid=postgres", "--regid=postgres", "--init-groups",
+                                "--pdeathsig", "KILL", "--"]
         data = folder / "data"
         run([*self.as_postgres, postgres_program("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
              "--locale=C.UTF-8", "--no-sync"], timeout=60, cwd=folder)

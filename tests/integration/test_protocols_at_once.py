@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """WebSocket, HTTP, TCP and UDP through one pair of clients at the same time (11.2)."""
 import concurrent.futures
 import hashlib

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """What a forwarded connection keeps of TCP: half-close, resets, back-pressure, and no byte more or less."""
 import hashlib
 import queue
@@ -224,6 +225,20 @@ class Pump(IntegrationTest):
         if not SANITIZED:
             for process, was in zip(through.processes, before):
                 self.assertLess(process.resident_kib(), was + 50 * 300 + 8_000, f"{process.name} buffers for readers that do not read")
+
+    def test_a_service_that_hangs_up_at_once(self):
+        """Each user's connection is one connection of the service, however it ends: nothing is tried a second time."""
+        for name, hang_up in (("FIN", lambda connection: None), ("RST", reset)):
+            with self.subTest(name):
+                service = TcpService(self, hang_up)
+                port = self.tunnel(service.port).port(service.port)
+                for _ in range(30):
+                    with connect(port) as user:
+                        if name == "FIN":
+                            expect_eof(user)
+                        else:
+                            expect_reset(user)
+                self.assertEqual(service.accepted, 30)
 
     def test_every_size(self):
         """Around every buffer size that a pump might have."""

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Redis through the tunnel (11.5): redis-benchmark, binary and large values, a connection pool, publish and subscribe."""
 import concurrent.futures
 import hashlib

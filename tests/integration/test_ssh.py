@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """A real OpenSSH through the tunnel (11.4): login, half-close, scp and sftp of 200 MB, an idle session that stays up."""
 import hashlib
 import os

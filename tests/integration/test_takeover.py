@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """The same id registering twice: the new one takes over, the old one is told, sessions go on."""
 import signal
 

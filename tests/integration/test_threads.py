@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """A server with more relaying threads than this machine would give it: both ends of a session on different threads."""
 import concurrent.futures
 import json

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """UDP through the tunnel: every datagram whole, back to the one who asked, flows that end and begin anew."""
 import json
 import select

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """A real VNC server and viewer (11.6): the picture arrives pixel for pixel, changes follow, keys and mouse go back."""
 import random
 

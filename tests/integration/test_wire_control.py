@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """The control channel as docs/PROTOCOL.md has it, spoken by a client that was written from that page alone."""
 import json
 

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Sessions, data channels and carriers as docs/PROTOCOL.md has them: a client written from that page against real ones."""
 import select
 import socket

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Relayed datagrams as docs/PROTOCOL.md has them: binding, both numbers of a session, fragments, who is not heard."""
 import socket
 import struct

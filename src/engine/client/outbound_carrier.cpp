@@ -10,10 +10,16 @@
 
 namespace chuantou::engine {
 
+namespace {
+/// Read in advance, to travel with a frame: the first request of most protocols.
+constexpr std::size_t kFirstBytes = 4096;
+}  // namespace
+
 void OutboundCarrier::start(std::uint16_t localPort) {
   bornAt_ = Clock::now();
   key_ = context_.desk.request(target_, wire::Transport::tcp, localPort, weak_from_this());
   context_.handshakes.add(weak_from_this());
+  net::openForDial(socket_, context_.link.server().protocol());
   socket_.async_connect(context_.link.server(), [self = shared_from_this()](const net::ErrorCode& ec) {
     if (!self->finished_) self->onConnected(ec);
   });
@@ -25,8 +31,7 @@ void OutboundCarrier::onConnected(const net::ErrorCode& ec) {
     return;
   }
   connected_ = true;
-  net::prepareData(socket_);
-  if (user_) return handOver();
+  if (user_) return handOver(true);
   const auto preface = wire::encodePreface(key_);
   if (!sendAll(preface)) fail(Error{Errc::connection_lost, toString(target_)});
 }
@@ -36,30 +41,29 @@ void OutboundCarrier::open(wire::FrameBytes first, std::shared_ptr<User> user) {
   first_ = std::move(first);
   user_ = std::move(user);
   wasWarm_ = connected_;
-  if (!connected_) return;
-  if (sendAll(first_)) {
-    first_.clear();
-    handOver();
-  } else {
-    fail(Error{Errc::connection_lost, toString(target_)});
-  }
+  if (connected_) handOver(false);
 }
 
-/// A few dozen bytes into an empty socket buffer: they fit, or the connection is broken.
+/// At most kFirstBytes and a few dozen into an empty socket buffer: they fit, or the connection is broken.
 bool OutboundCarrier::sendAll(std::span<const std::uint8_t> bytes) {
   net::ErrorCode ec;
   return socket_.write_some(asio::buffer(bytes.data(), bytes.size()), ec) == bytes.size() && !ec;
 }
 
-void OutboundCarrier::handOver() {
-  if (!first_.empty()) {  // dialled for this user: the preface and OPEN leave in one segment
+/// The preface (if it has not gone), the opening frame and the user's first bytes leave in one segment.
+void OutboundCarrier::handOver(bool withPreface) {
+  std::array<std::uint8_t, wire::kPrefaceSize + wire::kFrameHeaderSize + wire::kMaxFramePayload + kFirstBytes> out;
+  std::size_t size = 0;
+  if (withPreface) {
     const auto preface = wire::encodePreface(key_);
-    first_.insert(first_.begin(), preface.begin(), preface.end());
-    if (!sendAll(first_)) {
-      fail(Error{Errc::connection_lost, toString(target_)});
-      return;
-    }
-    wire::FrameBytes{}.swap(first_);
+    size = static_cast<std::size_t>(std::copy(preface.begin(), preface.end(), out.begin()) - out.begin());
+  }
+  size = static_cast<std::size_t>(std::copy(first_.begin(), first_.end(), out.begin() + static_cast<std::ptrdiff_t>(size)) - out.begin());
+  wire::FrameBytes{}.swap(first_);
+  size += user_->takeFirstBytes(std::span{out}.subspan(size, kFirstBytes));
+  if (!sendAll(std::span{out}.first(size))) {
+    fail(Error{Errc::connection_lost, toString(target_)});
+    return;
   }
   user_->onCarrierReady(shared_from_this(), std::move(socket_));
 }
@@ -102,22 +106,21 @@ OutboundCarrier::Verdict OutboundCarrier::fail(const Error& error) {
 
 OutboundCarrier::Verdict OutboundCarrier::onReadable(net::TcpSocket& socket) {
   if (finished_) return Verdict::fail;
+  const auto scratch = context_.thread.scratch().first(kFirstBytes);
   for (;;) {
-    std::size_t want = wire::kFrameHeaderSize;
     if (reply_.size() >= wire::kFrameHeaderSize) {
       const auto header = wire::decodeHeader(std::span{reply_}.first<wire::kFrameHeaderSize>());
       if (!header) return fail(header.error());
-      want += header.value().length;
-      if (reply_.size() == want) return answer();
+      const std::size_t size = wire::kFrameHeaderSize + header.value().length;
+      if (reply_.size() >= size) return answer(size);
     }
-    const std::size_t have = reply_.size();
-    reply_.resize(want);
     net::ErrorCode ec;
-    const std::size_t n = socket.read_some(asio::buffer(reply_.data() + have, want - have), ec);
-    reply_.resize(have + n);
+    const std::size_t n = socket.read_some(asio::buffer(scratch.data(), scratch.size()), ec);
+    reply_.insert(reply_.end(), scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(n));
     if (ec == asio::error::would_block || ec == asio::error::try_again) return Verdict::wait;
     if (!ec) continue;
-    if (wasWarm_ && user_ && user_->onCarrierStale()) {
+    // A target that has opened the carrier answers before it ends; one that gave it up while it was warm just ends.
+    if (wasWarm_ && ec == asio::error::eof && reply_.empty() && user_ && user_->onCarrierStale()) {
       user_.reset();
       drop();
       return Verdict::fail;
@@ -126,16 +129,17 @@ OutboundCarrier::Verdict OutboundCarrier::onReadable(net::TcpSocket& socket) {
   }
 }
 
-OutboundCarrier::Verdict OutboundCarrier::answer() {
+/// `size` bytes are the answer; what follows it is the service's.
+OutboundCarrier::Verdict OutboundCarrier::answer(std::size_t size) {
   const auto header = wire::decodeHeader(std::span{reply_}.first<wire::kFrameHeaderSize>());
   if (header.value().type == wire::FrameType::reject) {
-    const auto reject = wire::decodeReject(std::span{reply_}.subspan(wire::kFrameHeaderSize));
+    const auto reject = wire::decodeReject(std::span{reply_}.subspan(wire::kFrameHeaderSize, header.value().length));
     if (!reject) return fail(reject.error());
     return fail(Error{reject.value().code, toString(target_), reject.value().reason});
   }
   if (header.value().type != wire::FrameType::accept) return fail(Error{Errc::protocol_error, "the peer", "an unexpected frame"});
   finished_ = true;
-  wire::FrameBytes{}.swap(reply_);
+  reply_.erase(reply_.begin(), reply_.begin() + static_cast<std::ptrdiff_t>(size));
   context_.desk.forget(key_);
   if (const auto user = std::exchange(user_, nullptr)) user->onCarrierAnswer();
   return Verdict::pass;

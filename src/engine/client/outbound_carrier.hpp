@@ -20,6 +20,11 @@ class OutboundCarrier final : public SessionHandler,
   class User {
    public:
     virtual ~User() = default;
+    /// Bytes of the connection that are there already leave with the opening frame. Returns how many.
+    virtual std::size_t takeFirstBytes(std::span<std::uint8_t> into) {
+      (void)into;
+      return 0;
+    }
     /// Connected, and the opening frame sent: bytes may follow. The socket is the user's from here on.
     /// The carrier is the gate of the pump that reads the socket.
     virtual void onCarrierReady(std::shared_ptr<OutboundCarrier> carrier, net::TcpSocket socket) = 0;
@@ -46,12 +51,13 @@ class OutboundCarrier final : public SessionHandler,
   void onDeadline() override;
   /// Reads the target's answer from the socket that it had given away.
   Verdict onReadable(net::TcpSocket& socket) override;
+  std::vector<std::uint8_t> takeRest() override { return std::move(reply_); }
 
  private:
   void onConnected(const net::ErrorCode& ec);
   bool sendAll(std::span<const std::uint8_t> bytes);
-  void handOver();
-  Verdict answer();
+  void handOver(bool withPreface);
+  Verdict answer(std::size_t size);
   Verdict fail(const Error& error);
 
   ClientContext& context_;

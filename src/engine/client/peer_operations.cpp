@@ -72,6 +72,7 @@ class Connect final : public Operation {
       case net::PumpGate::Verdict::wait:
         return wait();
       case net::PumpGate::Verdict::pass:
+        early_ = carrier_->takeRest();
         return finish(nullptr);
       case net::PumpGate::Verdict::fail:
         return;  // onCarrierFailed has been called
@@ -79,9 +80,10 @@ class Connect final : public Operation {
   }
   void report(const Error* error) override {
     if (error) return done_(error->code(), error, nullptr);
-    done_({}, nullptr, std::make_shared<detail::StreamImpl>(thread_, std::move(socket_), target_.peer.str(), target_.port));
+    done_({}, nullptr, std::make_shared<detail::StreamImpl>(thread_, std::move(socket_), std::move(early_), target_.peer.str(), target_.port));
   }
   std::shared_ptr<net::IoThread> thread_;
+  std::vector<std::uint8_t> early_;
   ConnectDone done_;
 };
 

@@ -48,8 +48,14 @@ struct Rendezvous {
 };
 }  // namespace
 
-StreamImpl::StreamImpl(std::shared_ptr<net::IoThread> thread, net::TcpSocket socket, std::string peer, std::uint16_t port)
-    : thread_(std::move(thread)), socket_(std::move(socket)), lingerTimer_(thread_->context()), peer_(std::move(peer)), port_(port) {}
+StreamImpl::StreamImpl(std::shared_ptr<net::IoThread> thread, net::TcpSocket socket, std::vector<std::uint8_t> early,
+                       std::string peer, std::uint16_t port)
+    : thread_(std::move(thread)),
+      socket_(std::move(socket)),
+      lingerTimer_(thread_->context()),
+      early_(std::move(early)),
+      peer_(std::move(peer)),
+      port_(port) {}
 
 StreamImpl::~StreamImpl() = default;
 
@@ -87,6 +93,12 @@ void StreamImpl::finish(std::optional<Operation>& operation, std::error_code err
 
 void StreamImpl::tryRead() {
   if (!reading_ || waitingRead_) return;
+  if (!early_.empty()) {
+    const std::size_t size = std::min(reading_->size, early_.size());
+    std::copy_n(early_.begin(), size, reading_->data);
+    early_.erase(early_.begin(), early_.begin() + static_cast<std::ptrdiff_t>(size));
+    return finish(reading_, {}, size);
+  }
   net::ErrorCode ec;
   const std::size_t n = socket_.read_some(asio::buffer(reading_->data, reading_->size), ec);
   if (ec == asio::error::would_block || ec == asio::error::try_again) {

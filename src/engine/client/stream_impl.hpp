@@ -11,7 +11,9 @@ namespace chuantou::detail {
 /// The socket is touched on the client's thread only; the public calls post there.
 class StreamImpl : public std::enable_shared_from_this<StreamImpl> {
  public:
-  StreamImpl(std::shared_ptr<net::IoThread> thread, net::TcpSocket socket, std::string peer, std::uint16_t port);
+  /// `early` was read from the socket before, and is read first.
+  StreamImpl(std::shared_ptr<net::IoThread> thread, net::TcpSocket socket, std::vector<std::uint8_t> early, std::string peer,
+             std::uint16_t port);
   ~StreamImpl();
 
   void asyncRead(void* data, std::size_t size, Stream::Callback done);
@@ -49,6 +51,7 @@ class StreamImpl : public std::enable_shared_from_this<StreamImpl> {
   std::shared_ptr<net::IoThread> thread_;
   net::TcpSocket socket_;
   net::Timer lingerTimer_;
+  std::vector<std::uint8_t> early_;
   std::string peer_;
   std::uint16_t port_;
   std::atomic<bool> open_{true};

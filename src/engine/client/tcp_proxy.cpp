@@ -1,5 +1,7 @@
 #include "engine/client/tcp_proxy.hpp"
 
+#include <asio/buffer.hpp>
+
 #include "net/socket_options.hpp"
 
 namespace chuantou::engine {
@@ -20,6 +22,12 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
   }
   ~Connection() override { leave(); }
 
+  std::size_t takeFirstBytes(std::span<std::uint8_t> into) override {
+    if (!proxy_) return 0;
+    net::ErrorCode ec;  // an end or a reset will be seen by the pump
+    firstBytes_ = socket_.read_some(asio::buffer(into.data(), into.size()), ec);
+    return firstBytes_;
+  }
   void onCarrierReady(std::shared_ptr<OutboundCarrier> carrier, net::TcpSocket socket) override {
     if (!proxy_) return;
     const auto pump =
@@ -30,7 +38,8 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
   }
   void onCarrierAnswer() override {}
   bool onCarrierStale() override {
-    auto socket = proxy_ && pump_ ? pump_->releaseA() : std::nullopt;
+    // Bytes that may have reached the service must not reach it twice.
+    auto socket = proxy_ && pump_ && firstBytes_ == 0 ? pump_->releaseA() : std::nullopt;
     if (!socket) return false;
     socket_ = std::move(*socket);
     pump_.reset();
@@ -53,10 +62,10 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
 
  private:
   void onEnd(const net::PumpResult& result) {
-    context_.counters.bytesUp += result.bytesAtoB;
+    context_.counters.bytesUp += result.bytesAtoB + firstBytes_;
     context_.counters.bytesDown += result.bytesBtoA;
     if (proxy_) {
-      proxy_->stats_.bytesUp += result.bytesAtoB;
+      proxy_->stats_.bytesUp += result.bytesAtoB + firstBytes_;
       proxy_->stats_.bytesDown += result.bytesBtoA;
     }
     leave();
@@ -74,6 +83,7 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
   ClientContext& context_;
   net::TcpSocket socket_;
   std::shared_ptr<net::Pump> pump_;
+  std::size_t firstBytes_ = 0;
 };
 
 TcpProxy::TcpProxy(ClientContext& context, Target target, std::uint16_t localPort, std::vector<net::Acceptor> acceptors,
@@ -101,7 +111,7 @@ void TcpProxy::start() {
 }
 
 void TcpProxy::onAccepted(net::TcpSocket socket) {
-  net::prepareData(socket);
+  net::prepareAccepted(socket);
   ++stats_.connections;
   ++context_.counters.outboundTotal;
   if (context_.counters.outboundActive >= context_.config.maxSessions) {

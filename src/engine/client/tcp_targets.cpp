@@ -13,6 +13,8 @@ namespace chuantou::engine {
 
 namespace {
 constexpr std::chrono::seconds kServiceDialDeadline{10};
+/// Read along with OPEN.
+constexpr std::size_t kFirstBytes = 4096;
 
 #ifdef MSG_MORE
 /// ACCEPT waits (200 ms at the most) for the service's first bytes, to leave with them.
@@ -32,6 +34,7 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
 
   void start(const DataKey& key) {
     context_.handshakes.add(weak_from_this());
+    net::openForDial(socket_, context_.link.server().protocol());
     socket_.async_connect(context_.link.server(), [self = shared_from_this(), key](const net::ErrorCode& ec) {
       if (!self->targets_) return;
       if (ec) return self->end();
@@ -47,6 +50,7 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
 
   void end() {
     if (const auto pump = pump_) return pump->abort();
+    if (isStandby()) return leaveClosed();  // the initiator tells this from a service that resets
     net::closeWithReset(socket_);
     leave();
   }
@@ -55,7 +59,6 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
   enum class Stage { dialing, standby, opening, open, refused };
 
   void onConnected(const DataKey& key) {
-    net::prepareData(socket_);
     const auto preface = wire::encodePreface(key);
     if (!send(preface, 0)) return end();
     stage_ = Stage::standby;
@@ -75,33 +78,39 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
     });
   }
 
-  /// Exactly one frame at a time: what follows OPEN is the service's, and stays in the kernel.
+  /// What follows OPEN is the service's: a little may be read with it, the rest stays in the kernel.
   void readFrame() {
     while (targets_ && stage_ == Stage::standby) {
-      std::size_t want = wire::kFrameHeaderSize;
-      if (have_ >= wire::kFrameHeaderSize) {
-        const auto header = wire::decodeHeader(std::span<const std::uint8_t, wire::kFrameHeaderSize>{frame_.data(), wire::kFrameHeaderSize});
+      if (received_.size() >= wire::kFrameHeaderSize) {
+        const auto header = wire::decodeHeader(std::span{received_}.first<wire::kFrameHeaderSize>());
         if (!header) return end();
-        want += header.value().length;
-        if (have_ == want) {
+        if (received_.size() >= wire::kFrameHeaderSize + header.value().length) {
           handle(header.value());
           continue;
         }
       }
-      if (frame_.size() < want) frame_.resize(want);
+      const auto scratch = context_.thread.scratch().first(kFirstBytes);
       net::ErrorCode ec;
-      have_ += socket_.read_some(asio::buffer(frame_.data() + have_, want - have_), ec);
+      const std::size_t n = socket_.read_some(asio::buffer(scratch.data(), scratch.size()), ec);
+      received_.insert(received_.end(), scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(n));
       if (ec == asio::error::would_block || ec == asio::error::try_again) return waitForFrame();
       if (ec == asio::error::eof) return close();  // a warm carrier that was not needed
       if (ec) return end();
     }
   }
 
+  wire::FrameBytes takeFrame(std::size_t size) {
+    const auto end = received_.begin() + static_cast<std::ptrdiff_t>(size);
+    wire::FrameBytes frame(received_.begin(), end);
+    received_.erase(received_.begin(), end);
+    return frame;
+  }
+
   void handle(const wire::FrameHeader& header) {
-    const std::span<const std::uint8_t> payload{frame_.data() + wire::kFrameHeaderSize, header.length};
-    have_ = 0;
+    const wire::FrameBytes frame = takeFrame(wire::kFrameHeaderSize + header.length);
+    const auto payload = std::span{frame}.subspan(wire::kFrameHeaderSize);
     if (header.type == wire::FrameType::ping) {
-      const auto pong = wire::encodePing(wire::FrameType::pong, std::span<const std::uint8_t, wire::kPingSize>{payload});
+      const auto pong = wire::encodePing(wire::FrameType::pong, payload.first<wire::kPingSize>());
       if (!send(pong, 0)) end();
       return;
     }
@@ -114,7 +123,6 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
 
   void onOpen(const wire::OpenFrame& open) {
     stage_ = Stage::opening;
-    wire::FrameBytes{}.swap(frame_);
     port_ = open.port;
     ++context_.counters.inboundTotal;
     const std::string where = open.host.empty() ? std::to_string(open.port) : formatHostPort(open.host, open.port);
@@ -136,7 +144,6 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
   }
 
   void onServiceReached(net::TcpSocket service) {
-    net::prepareData(service);
     if (!send(wire::encodeAccept(), answerAtOnce_ ? 0 : kMore)) return end();
     stage_ = Stage::open;
     ++context_.counters.inboundActive;
@@ -144,7 +151,7 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
         std::make_shared<net::Pump>(context_.thread, std::move(socket_), std::move(service),
                                     [self = shared_from_this()](const net::PumpResult& result) { self->onEnd(result); });
     pump_ = pump;
-    pump->start();
+    pump->start(nullptr, std::move(received_));
   }
 
   void onEnd(const net::PumpResult& result) {
@@ -157,7 +164,7 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
 
   void serveInProcess(const StreamListener& listener) {
     if (!send(wire::encodeAccept(), 0)) return end();
-    auto stream = std::make_shared<detail::StreamImpl>(targets_->thread_, std::move(socket_), peer_.str(), port_);
+    auto stream = std::make_shared<detail::StreamImpl>(targets_->thread_, std::move(socket_), std::move(received_), peer_.str(), port_);
     const auto keep = listener;  // it may call unlisten()
     leave();
     keep(std::move(stream));
@@ -209,8 +216,7 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
   ClientId peer_;
   net::TcpSocket socket_;
   Stage stage_ = Stage::dialing;
-  wire::FrameBytes frame_;
-  std::size_t have_ = 0;
+  std::vector<std::uint8_t> received_;
   std::uint16_t port_ = 0;
   bool answerAtOnce_ = false;
   std::shared_ptr<net::Pump> pump_;

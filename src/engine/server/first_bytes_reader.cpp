@@ -1,30 +1,27 @@
 #include "engine/server/first_bytes_reader.hpp"
 
 #include <asio/buffer.hpp>
-#include <asio/error.hpp>
 
 #include "net/socket_options.hpp"
 
 namespace chuantou::engine {
 
 void FirstBytesReader::start() {
-  net::prepareData(socket_);
+  net::prepareAccepted(socket_);
   wait();
 }
 
 void FirstBytesReader::wait() {
-  socket_.async_wait(net::TcpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
-    if (!self->socket_.is_open()) return;
-    if (ec) return self->refuse();
-    self->read();
-  });
+  socket_.async_read_some(asio::buffer(bytes_.data() + have_, bytes_.size() - have_),
+                          [self = shared_from_this()](const net::ErrorCode& ec, std::size_t size) {
+                            if (!self->socket_.is_open()) return;
+                            if (ec) return self->refuse();
+                            self->have_ += size;
+                            self->decide();
+                          });
 }
 
-void FirstBytesReader::read() {
-  net::ErrorCode ec;
-  have_ += socket_.read_some(asio::buffer(bytes_.data() + have_, bytes_.size() - have_), ec);
-  if (ec == asio::error::would_block || ec == asio::error::try_again) return wait();
-  if (ec) return refuse();
+void FirstBytesReader::decide() {
   const std::span<const std::uint8_t> bytes{bytes_.data(), have_};
   switch (wire::classify(bytes)) {
     case wire::FirstBytes::more:

@@ -28,7 +28,7 @@ class FirstBytesReader final : public net::DeadlineQueue::Waiter, public std::en
 
  private:
   void wait();
-  void read();
+  void decide();
   void refuse();
 
   net::TcpSocket socket_;

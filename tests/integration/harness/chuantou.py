@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .process import Process, environment, run
 
-_BIN = Path(os.environ.get("CHUANTOU_BIN") or Path(__file__).resolve().parents[3] / "build" / "dev" / "bin")
+_BIN = Path(os.environ.get("CHUANTOU_BIN") or Path(__file__).resolve().parents[3] / "build" / "dev" / "bin").resolve()
 _READY = 20  # seconds to a readiness line
 
 
