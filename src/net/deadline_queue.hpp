@@ -18,6 +18,8 @@ class DeadlineQueue {
 
   DeadlineQueue(Executor executor, Duration after);
   void add(std::weak_ptr<Waiter> waiter);
+  /// Does not wait for the deadline of the one that has waited longest. False: nobody waits.
+  bool expireOldest();
 
  private:
   void arm();

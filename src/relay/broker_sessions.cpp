@@ -85,7 +85,7 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
 
 void Broker::handleDataChannel(Now now, ChannelId channel, const DataKey& key) {
   if (const auto place = sessions_.takeKey(key)) return placeChannel(*place->session, place->side, channel);
-  if (!waiting_.add(key, channel, now.at)) act(DropChannel{channel});
+  if (const auto evicted = waiting_.add(key, channel, now.at)) act(DropChannel{*evicted});
 }
 
 void Broker::placeChannel(Session& session, Side side, ChannelId channel) {

@@ -2,11 +2,26 @@
 
 namespace chuantou::relay {
 
-bool WaitingRoom::add(const DataKey& key, ChannelId channel, TimePoint now) {
-  if (waiting_.size() >= limit_) return false;
-  if (!waiting_.emplace(key, channel).second) return false;
+std::optional<ChannelId> WaitingRoom::add(const DataKey& key, ChannelId channel, TimePoint now) {
+  if (limit_ == 0 || waiting_.count(key) != 0) return channel;
+  std::optional<ChannelId> evicted;
+  if (waiting_.size() >= limit_) evicted = takeOldest();
+  waiting_.emplace(key, channel);
   order_.push_back(Entry{key, channel, now + patience_});
-  return true;
+  return evicted;
+}
+
+std::optional<ChannelId> WaitingRoom::takeOldest() {
+  while (!order_.empty()) {
+    const Entry entry = order_.front();
+    order_.pop_front();
+    const auto it = waiting_.find(entry.key);
+    if (it != waiting_.end() && it->second == entry.channel) {
+      waiting_.erase(it);
+      return entry.channel;
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<ChannelId> WaitingRoom::take(const DataKey& key) {
@@ -20,13 +35,9 @@ std::optional<ChannelId> WaitingRoom::take(const DataKey& key) {
 
 std::optional<ChannelId> WaitingRoom::takeExpired(TimePoint now) {
   while (!order_.empty() && order_.front().until <= now) {
-    const Entry entry = order_.front();
+    const auto it = waiting_.find(order_.front().key);
+    if (it != waiting_.end() && it->second == order_.front().channel) return takeOldest();
     order_.pop_front();
-    const auto it = waiting_.find(entry.key);
-    if (it != waiting_.end() && it->second == entry.channel) {
-      waiting_.erase(it);
-      return entry.channel;
-    }
   }
   return std::nullopt;
 }

@@ -15,14 +15,16 @@ class WaitingRoom {
  public:
   WaitingRoom(std::size_t limit, Duration patience) : limit_(limit), patience_(patience) {}
 
-  /// False: full, or the key waits already.
-  bool add(const DataKey& key, ChannelId channel, TimePoint now);
+  /// Returns a channel that must go: this one if its key waits already; the oldest if the room was full. An honest channel
+  /// waits for a moment only, so that whoever fills the room with others loses those first.
+  std::optional<ChannelId> add(const DataKey& key, ChannelId channel, TimePoint now);
   std::optional<ChannelId> take(const DataKey& key);
   /// One that has waited too long; call until it gives none.
   std::optional<ChannelId> takeExpired(TimePoint now);
   std::size_t size() const noexcept { return waiting_.size(); }
 
  private:
+  std::optional<ChannelId> takeOldest();
   struct Entry {
     DataKey key;
     ChannelId channel;

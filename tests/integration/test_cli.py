@@ -35,7 +35,8 @@ class Cli(IntegrationTest):
         """Exit code 2, a sentence on stderr, nothing on stdout."""
         create = ["proxy", "create", "--local-port", "0", "--target-client", "B", "--target-port"]
         cases = [(ctc, []), (ctc, ["dance"]), (ctc, ["run", "--sever", "x"]), (ctc, ["run", "-L", "nonsense"]), (ctc, ["run", "-L", "1:B:70000"]),
-                 (ctc, ["run", "-L", "1:B:2/sctp"]), (ctc, ["run", "-L", "1:B:2:3:4"]), (ctc, ["run", "--port", "99999"]), (ctc, ["run", "--id", "a b"]),
+                 (ctc, ["run", "-L", "1:B:2/sctp"]), (ctc, ["run", "-L", "1:B:2:3:4"]), (ctc, ["run", "--port", "99999"]),
+                 (ctc, ["run", "--id", "a b"]),
                  (ctc, ["run", "--server", "ftp://host"]), (ctc, ["run", "--allow", "22-"]), (ctc, ["run", "--encryption", "rot13"]),
                  (ctc, ["proxy"]), (ctc, ["proxy", "create"]), (ctc, [*create, "0"]), (ctc, [*create, "80", "--protocol", "x"]),
                  (ctc, ["ping"]), (ctc, ["ping", "B", "--count", "0"]), (ctc, ["status", "surplus"]), (cts, []), (cts, ["run", "--port", "-1"]),

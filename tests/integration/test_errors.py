@@ -6,27 +6,19 @@ import json
 import socket
 import threading
 
-from harness import Client, IntegrationTest, connect, ctc, expect_reset, free_port, main, roundtrip, serve_echo, wait_until
+from harness import Client, IntegrationTest, connect, ctc, expect_reset_user, free_port, main, roundtrip, serve_echo, wait_until
 from harness.chuantou import Server
 from harness.protocol import ControlChannel
 
 
 class Errors(IntegrationTest):
-    def user_is_reset(self, port):
-        try:
-            with connect(port) as user:  # this alone may be too late already
-                user.sendall(b"anybody there?")
-                expect_reset(user, timeout=20)
-        except ConnectionResetError:
-            pass
-
     def test_closed_target_port(self):
         """The user's connection is reset, and both logs say why."""
         for lang, sentence in (("en", r"nothing listens on .*{port}.*; start the service there"), ("zh", "{port}.*没有服务在监听.*请先启动那里的服务")):
             with self.subTest(lang):
                 target = free_port()
                 through = self.tunnel(target, a_args=["--lang", lang], b_args=["--lang", lang])
-                self.user_is_reset(through.port(target))
+                expect_reset_user(through.port(target), b"anybody there?")
                 for client in (through.a, through.b):
                     client.log.wait(sentence.format(port=target))
                 # The same proxy works as soon as the service is there.
@@ -44,7 +36,7 @@ class Errors(IntegrationTest):
             with self.subTest(lang):
                 secret, open_to_all = serve_echo(self), serve_echo(self)
                 through = self.tunnel(secret.port, open_to_all.port, a_args=["--lang", lang], b_args=["--allow", str(open_to_all.port)])
-                self.user_is_reset(through.port(secret.port))
+                expect_reset_user(through.port(secret.port), b"anybody there?")
                 through.a.log.wait(sentence.format(port=secret.port))
                 through.b.log.wait(str(secret.port))
                 self.assertEqual(secret.accepted, 0)
@@ -67,7 +59,7 @@ class Errors(IntegrationTest):
                     with connect(a.local_port(f"B{number}:{port}")) as user:
                         roundtrip(user, b"allowed")
                 else:
-                    self.user_is_reset(a.local_port(f"B{number}:{port}"))
+                    expect_reset_user(a.local_port(f"B{number}:{port}"), b"anybody there?")
                 a.stop()
                 b.stop()
 
@@ -75,7 +67,7 @@ class Errors(IntegrationTest):
         server = self.server()
         for lang, sentence in (("en", 'no client "nobody" is known to the server'), ("zh", '服务器不认识客户端 "nobody"')):
             a = self.client(server, "A", "nobody:80", args=["--lang", lang], name=f"A-{lang}")
-            self.user_is_reset(a.local_port("nobody:80"))
+            expect_reset_user(a.local_port("nobody:80"), b"anybody there?")
             a.log.wait(sentence)
             a.stop()
 
@@ -89,7 +81,7 @@ class Errors(IntegrationTest):
 
             def told():
                 # The first may meet a carrier that was ready before the peer left, and hear of its end instead.
-                self.user_is_reset(through.port(service.port))
+                expect_reset_user(through.port(service.port), b"anybody there?")
                 return sentence in through.a.log.text()
 
             wait_until(told, "A's log says that the peer is offline")

@@ -7,8 +7,8 @@ import socket
 import struct
 import threading
 
-from harness import (IntegrationTest, SANITIZED, TcpService, connect, expect_eof, expect_reset, main, random_bytes, recv_exactly,
-                     roundtrip, seconds, serve_echo, wait_until)
+from harness import (IntegrationTest, SANITIZED, TcpService, connect, expect_eof, expect_reset, expect_reset_user, main, random_bytes,
+                     recv_exactly, roundtrip, seconds, serve_echo, wait_until)
 
 
 
@@ -233,11 +233,11 @@ class Pump(IntegrationTest):
                 service = TcpService(self, hang_up)
                 port = self.tunnel(service.port).port(service.port)
                 for _ in range(30):
+                    if name == "RST":
+                        expect_reset_user(port)
+                        continue
                     with connect(port) as user:
-                        if name == "FIN":
-                            expect_eof(user)
-                        else:
-                            expect_reset(user)
+                        expect_eof(user)
                 self.assertEqual(service.accepted, 30)
 
     def test_every_size(self):

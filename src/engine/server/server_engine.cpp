@@ -149,10 +149,12 @@ void ServerEngine::tick() {
 
 void ServerEngine::onAccepted(net::TcpSocket socket) {
   ++accepted_;
-  if (connections_ >= config_.maxConnections || pending_ >= config_.maxPending) {
+  if (connections_ >= config_.maxConnections) {
     ++rejected_;
     return;
   }
+  // An honest connection says at once what it is: whoever fills the room with silence loses that first.
+  if (pending_ >= config_.maxPending) deadlines_->expireOldest();
   ++connections_;
   ++pending_;
   auto reader = std::make_shared<FirstBytesReader>(std::move(socket), static_cast<FirstBytesReader::Owner&>(*this));

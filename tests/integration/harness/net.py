@@ -217,3 +217,13 @@ def expect_reset(connection, timeout=10.0):
     except TimeoutError:
         raise AssertionError(f"no reset within {seconds(timeout):g} s") from None
     raise AssertionError("an orderly end of stream where a reset was due")
+
+
+def expect_reset_user(port, data=b"", timeout=20.0):
+    """A new connection that says `data` must be reset. So early a reset may already be the answer to connect()."""
+    try:
+        with connect(port) as user:
+            user.sendall(data)
+            expect_reset(user, timeout)
+    except ConnectionResetError:
+        pass

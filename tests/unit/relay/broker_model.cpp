@@ -293,9 +293,15 @@ void BrokerModel::dataChannel(Choices& choices) {
     const KeyUse found = use->second;
     keys_.erase(use);
     place(found.session, found.side, channel);
-  } else if (waiting_.size() >= config_.maxWaitingChannels || waiting_.count(key.bytes) != 0) {
+  } else if (waiting_.count(key.bytes) != 0) {
     expect("drop " + std::to_string(static_cast<std::uint64_t>(channel)));
   } else {
+    if (waiting_.size() >= config_.maxWaitingChannels) {  // the oldest goes; channels are numbered in order
+      const auto oldest = std::min_element(waiting_.begin(), waiting_.end(),
+                                           [](const auto& x, const auto& y) { return x.second.channel < y.second.channel; });
+      expect("drop " + std::to_string(static_cast<std::uint64_t>(oldest->second.channel)));
+      waiting_.erase(oldest);
+    }
     waiting_[key.bytes] = Waiting{channel, at_ + config_.keyPatience};
   }
   compare("a data channel");

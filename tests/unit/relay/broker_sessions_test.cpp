@@ -149,10 +149,10 @@ TEST_CASE("only so many data channels wait", "[relay][broker][sessions][waiting]
   const auto first = f.arrive(keyOf(1));
   const auto second = f.arrive(keyOf(2));
   const auto third = f.arrive(keyOf(3));
-  CHECK(third.did.dropped() == std::vector<ChannelId>{third.channel});
-  const auto same = f.arrive(keyOf(1));  // the key waits already
+  CHECK(third.did.dropped() == std::vector<ChannelId>{first.channel});  // the oldest makes room
+  const auto same = f.arrive(keyOf(2));  // the key waits already
   CHECK(same.did.dropped() == std::vector<ChannelId>{same.channel});
-  CHECK(f.tick(10s).dropped() == std::vector<ChannelId>{first.channel, second.channel});
+  CHECK(f.tick(10s).dropped() == std::vector<ChannelId>{second.channel, third.channel});
   CHECK(f.arrive(keyOf(3)).did.none());
 }
 

@@ -129,14 +129,14 @@ TEST_CASE("a session that ends does not take a key that another one has now", "[
 
 TEST_CASE("the waiting room", "[relay][waiting_room]") {
   WaitingRoom room{2, 10s};
-  CHECK(room.add(keyOf(1), ChannelId{1}, kStart));
-  CHECK_FALSE(room.add(keyOf(1), ChannelId{2}, kStart));
-  CHECK(room.add(keyOf(2), ChannelId{3}, kStart + 5s));
-  CHECK_FALSE(room.add(keyOf(3), ChannelId{4}, kStart + 5s));
+  CHECK_FALSE(room.add(keyOf(9), ChannelId{9}, kStart));
+  CHECK_FALSE(room.add(keyOf(1), ChannelId{1}, kStart));
+  CHECK(room.add(keyOf(1), ChannelId{2}, kStart) == ChannelId{2});  // the key waits already
+  CHECK(room.add(keyOf(2), ChannelId{3}, kStart + 5s) == ChannelId{9});  // the oldest makes room
   CHECK(room.take(keyOf(1)) == ChannelId{1});
   CHECK_FALSE(room.take(keyOf(1)));
   // A key that comes back waits its own time, not the rest of the other's.
-  CHECK(room.add(keyOf(1), ChannelId{5}, kStart + 9s));
+  CHECK_FALSE(room.add(keyOf(1), ChannelId{5}, kStart + 9s));
   CHECK_FALSE(room.takeExpired(kStart + 10s));
   CHECK(room.takeExpired(kStart + 15s) == ChannelId{3});
   CHECK_FALSE(room.takeExpired(kStart + 15s));
