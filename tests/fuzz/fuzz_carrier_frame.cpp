@@ -42,7 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         again[1] = header.value().flags;
         break;
     }
-    if (!again.empty()) expect(std::equal(again.begin(), again.end(), whole.begin(), whole.end()), "a frame that changed");
+    if (!again.empty())
+      expect(std::equal(again.begin(), again.end(), whole.begin(), whole.end()), "a frame that changed");
   }
   return 0;
 }

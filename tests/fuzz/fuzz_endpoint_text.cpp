@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto url = parseServerUrl(text)) {
     const std::string written = url.value().str();
     const auto again = parseServerUrl(written);
-    expect(again.ok() && again.value().at == url.value().at && again.value().path == url.value().path, "a URL that changed");
+    expect(again.ok() && again.value().at == url.value().at && again.value().path == url.value().path,
+           "a URL that changed");
     expect(written.find_first_of(std::string_view{"\r\n \0", 4}) == std::string::npos, "a URL that breaks a request");
   }
   if (const auto id = ClientId::parse(text)) expect(id->str() == text, "an id that changed");
@@ -31,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (isUtf8(text)) expect(toUtf8(text) == text && isUtf8(cutUtf8(text, size / 2)), "UTF-8 that changed");
   const Logger logger{[](LogLevel, std::string_view, std::string_view line) {
                         expect(isUtf8(line), "a line that is not UTF-8");
-                        for (const char c : line) expect(static_cast<unsigned char>(c) >= ' ' && c != 0x7f, "a control character");
+                        for (const char c : line)
+                          expect(static_cast<unsigned char>(c) >= ' ' && c != 0x7f, "a control character");
                       },
                       LogLevel::trace, Language::english};
   logger.log(LogLevel::info, "fuzz", "{}", text);

@@ -21,7 +21,8 @@ void packet(std::span<const std::uint8_t> datagram) {
   if (!packet) return;
   expect(static_cast<std::uint32_t>(packet->session) >> 29 == 4, "a session number without 100 at its top");
   std::vector<std::uint8_t> again(wire::kUdpHeaderSize);
-  wire::encodeUdpHeader(std::span{again}.first<wire::kUdpHeaderSize>(), packet->session, packet->fragment, packet->payload.size());
+  wire::encodeUdpHeader(std::span{again}.first<wire::kUdpHeaderSize>(), packet->session, packet->fragment,
+                        packet->payload.size());
   again.insert(again.end(), packet->payload.begin(), packet->payload.end());
   expect(same(again, datagram), "a packet that changed");
   const auto bind = wire::decodeBind(packet->payload);
@@ -32,7 +33,8 @@ void packet(std::span<const std::uint8_t> datagram) {
     if (bound) expect(same(wire::encodeBound(*bound), datagram), "a bound that changed");
   }
   wire::Reassembly reassembly;
-  if (const auto whole = reassembly.add(packet->payload)) expect(whole->size() <= wire::kMaxDatagram, "a datagram too long");
+  if (const auto whole = reassembly.add(packet->payload))
+    expect(whole->size() <= wire::kMaxDatagram, "a datagram too long");
 }
 
 /// The input as a list of fragments, good ones and bad ones.

@@ -1,4 +1,5 @@
-// The control connection's bytes, as HTTP and as WebSocket frames: what comes of them does not depend on how they are cut.
+// The control connection's bytes, as HTTP and as WebSocket frames: what comes of them does not depend on how they are
+// cut.
 #include <string>
 #include <vector>
 
@@ -29,17 +30,20 @@ Result run(bool server, const std::string& bytes, const std::vector<std::size_t>
   std::size_t cut = 0;
   while (at < bytes.size()) {
     const std::size_t size = cuts.empty() ? bytes.size() : std::min(cuts[cut++ % cuts.size()], bytes.size() - at);
-    std::vector<std::uint8_t> chunk(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin() + static_cast<std::ptrdiff_t>(at + size));
+    std::vector<std::uint8_t> chunk(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                                    bytes.begin() + static_cast<std::ptrdiff_t>(at + size));
     codec.feed(chunk);
     at += size;
     WebSocketCodec::Event event;
     while (codec.next(event)) {
       using Kind = WebSocketCodec::Event::Kind;
-      expect(result.events.empty() || result.events.back()[0] != static_cast<char>('0' + static_cast<int>(Kind::closed)),
-             "an event after the end");
+      expect(
+          result.events.empty() || result.events.back()[0] != static_cast<char>('0' + static_cast<int>(Kind::closed)),
+          "an event after the end");
       expect(event.kind != Kind::text || event.data.size() <= kMaxMessage, "a message that is too long");
-      result.events.push_back(static_cast<char>('0' + static_cast<int>(event.kind)) + event.data + event.request.method + " " +
-                              event.request.path + "?" + event.request.query + "\n" + event.request.body);
+      result.events.push_back(static_cast<char>('0' + static_cast<int>(event.kind)) + event.data +
+                              event.request.method + " " + event.request.path + "?" + event.request.query + "\n" +
+                              event.request.body);
       if (event.kind == Kind::request) codec.respond({200, "text/plain", "yes"});
       if (obliging && event.kind == Kind::text) {
         codec.sendText(event.data);

@@ -1,5 +1,6 @@
 """The base class of all tests: a folder of its own, and nothing left behind."""
 import os
+import re
 import resource
 import shutil
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from .chuantou import Client, Server, Tunnel
 from .process import Process
+
+_SANITIZER = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error: ")
 
 
 class IntegrationTest(unittest.TestCase):
@@ -20,6 +23,8 @@ class IntegrationTest(unittest.TestCase):
         self.tmp.chmod(0o711)
         self.addCleanup(shutil.rmtree, self.tmp, ignore_errors=True)
         self.started = []
+        # Cleanups run backwards: this one after all programs have ended, when leaks have been told as well.
+        self.addCleanup(self.no_sanitizer_complained)
 
     def tearDown(self):
         # Shown here, before the cleanups stop everything, so that the states are those of the failure.
@@ -27,6 +32,13 @@ class IntegrationTest(unittest.TestCase):
         if any(test is self for test, _ in result.failures + result.errors):
             for process in self.started:
                 print(process.report(), file=sys.stderr)
+
+    def no_sanitizer_complained(self):
+        for process in self.started:
+            process.err.join(5)
+            complaint = _SANITIZER.search(process.err.text())
+            if complaint:
+                self.fail(f"{process.name}:\n{process.err.text()[complaint.start():][:8000]}")
 
     def start(self, argv, name=None, **options):
         """Starts a program that ends with the test at the latest."""

@@ -8,7 +8,8 @@ TEST_CASE("ports", "[base][endpoint]") {
   for (const auto& [text, port] : {std::pair{"1", 1}, {"80", 80}, {"8200", 8200}, {"65535", 65535}, {"00080", 80}}) {
     CHECK(parsePort(text) == port);
   }
-  for (const char* bad : {"", "0", "65536", "99999", "100000", "000080", "-1", "+1", " 1", "1 ", "1a", "a", "0x50", "1.0", "1e3"}) {
+  for (const char* bad :
+       {"", "0", "65536", "99999", "100000", "000080", "-1", "+1", " 1", "1 ", "1a", "a", "0x50", "1.0", "1e3"}) {
     INFO(bad);
     CHECK_FALSE(parsePort(bad));
   }

@@ -119,7 +119,8 @@ TEST_CASE("the sentences that users meet most, word for word", "[base][error]") 
        "端口 8200 已被占用；请用 --port 指定其他端口"},
       {Errc::unknown_peer, "B", "", "no client \"B\" is known to the server; ctc clients lists those that are",
        "服务器不认识客户端 \"B\"；用 ctc clients 查看在线的客户端"},
-      {Errc::peer_offline, "B", "since noon", "client \"B\" is offline: since noon; start ctc there, or wait for it to come back",
+      {Errc::peer_offline, "B", "since noon",
+       "client \"B\" is offline: since noon; start ctc there, or wait for it to come back",
        "客户端 \"B\" 不在线：since noon；请在那里启动 ctc，或等待它恢复"},
       {Errc::target_refused, "B:3000", "", "nothing listens on B:3000; start the service there",
        "B:3000 没有服务在监听；请先启动那里的服务"},
@@ -153,13 +154,21 @@ TEST_CASE("names on the wire", "[base][error]") {
     const char* name;
   };
   const Row rows[] = {
-      {Errc::timed_out, "timed_out"},         {Errc::invalid_argument, "bad_id"},
-      {Errc::protocol_error, "protocol_error"}, {Errc::version_mismatch, "version_mismatch"},
-      {Errc::auth_required, "auth_required"}, {Errc::auth_failed, "auth_failed"},
-      {Errc::unknown_peer, "unknown_peer"},   {Errc::peer_offline, "peer_offline"},
-      {Errc::target_refused, "target_refused"}, {Errc::target_unreachable, "target_unreachable"},
-      {Errc::not_allowed, "not_allowed"},     {Errc::limit_reached, "limit_reached"},
-      {Errc::kicked, "kicked"},               {Errc::session_unknown, "session_unknown"}, {Errc::unknown_type, "unknown_type"},
+      {Errc::timed_out, "timed_out"},
+      {Errc::invalid_argument, "bad_id"},
+      {Errc::protocol_error, "protocol_error"},
+      {Errc::version_mismatch, "version_mismatch"},
+      {Errc::auth_required, "auth_required"},
+      {Errc::auth_failed, "auth_failed"},
+      {Errc::unknown_peer, "unknown_peer"},
+      {Errc::peer_offline, "peer_offline"},
+      {Errc::target_refused, "target_refused"},
+      {Errc::target_unreachable, "target_unreachable"},
+      {Errc::not_allowed, "not_allowed"},
+      {Errc::limit_reached, "limit_reached"},
+      {Errc::kicked, "kicked"},
+      {Errc::session_unknown, "session_unknown"},
+      {Errc::unknown_type, "unknown_type"},
   };
   std::set<Errc> onTheWire;
   for (const Row& row : rows) {
@@ -191,10 +200,10 @@ TEST_CASE("numbers on the wire", "[base][error]") {
 }
 
 TEST_CASE("every failure is either retryable or fatal", "[base][error]") {
-  const std::set<Errc> retryable{Errc::timed_out,       Errc::server_unreachable, Errc::connection_lost,
-                                 Errc::name_not_found,  Errc::too_many_open_files, Errc::not_running,
-                                 Errc::system_error,    Errc::unknown_peer,       Errc::peer_offline,
-                                 Errc::target_refused,  Errc::target_unreachable, Errc::limit_reached,
+  const std::set<Errc> retryable{Errc::timed_out,      Errc::server_unreachable,  Errc::connection_lost,
+                                 Errc::name_not_found, Errc::too_many_open_files, Errc::not_running,
+                                 Errc::system_error,   Errc::unknown_peer,        Errc::peer_offline,
+                                 Errc::target_refused, Errc::target_unreachable,  Errc::limit_reached,
                                  Errc::session_unknown};
   for (const Errc code : allCodes()) {
     INFO("code " << static_cast<int>(code));
@@ -203,10 +212,12 @@ TEST_CASE("every failure is either retryable or fatal", "[base][error]") {
     CHECK((ec == ErrorCondition::fatal) == (code != Errc::ok && retryable.count(code) == 0));
     CHECK(static_cast<bool>(ec) == (code != Errc::ok));
   }
-  CHECK(std::make_error_code(std::errc::timed_out) != ErrorCondition::retryable);  // another category's codes are not sorted
+  CHECK(std::make_error_code(std::errc::timed_out) !=
+        ErrorCondition::retryable);  // another category's codes are not sorted
   CHECK(std::string{error_category().name()} == "chuantou");
   CHECK_FALSE(make_error_condition(ErrorCondition::fatal).message().empty());
-  CHECK(make_error_condition(ErrorCondition::fatal).message() != make_error_condition(ErrorCondition::retryable).message());
+  CHECK(make_error_condition(ErrorCondition::fatal).message() !=
+        make_error_condition(ErrorCondition::retryable).message());
 }
 
 TEST_CASE("a number that is no code still has a sentence", "[base][error]") {

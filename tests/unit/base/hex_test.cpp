@@ -36,7 +36,8 @@ TEST_CASE("upper-case digits are read too", "[base][hex]") {
 }
 
 TEST_CASE("what is not exactly the digits is refused", "[base][hex]") {
-  for (const char* bad : {"", "a", "ab", "abc", "abcde", "abcdef", "abcg", "gbcd", "ab d", "+bcd", "0x12", "ab\ncd", "::::", "@@@@", "``ab"}) {
+  for (const char* bad : {"", "a", "ab", "abc", "abcde", "abcdef", "abcg", "gbcd", "ab d", "+bcd", "0x12", "ab\ncd",
+                          "::::", "@@@@", "``ab"}) {
     INFO(bad);
     std::array<std::uint8_t, 2> out{};
     CHECK_FALSE(fromHex(bad, out));

@@ -69,11 +69,13 @@ TEST_CASE("session ids", "[base][ids]") {
     std::uint64_t number;
     const char* text;
   };
-  for (const Row& row : {Row{0, "s-0"}, Row{1, "s-1"}, Row{0x2f, "s-2f"}, Row{0xffffffffffffffffu, "s-ffffffffffffffff"}}) {
+  for (const Row& row :
+       {Row{0, "s-0"}, Row{1, "s-1"}, Row{0x2f, "s-2f"}, Row{0xffffffffffffffffu, "s-ffffffffffffffff"}}) {
     CHECK(toString(SessionId{row.number}) == row.text);
     CHECK(parseSessionId(row.text) == SessionId{row.number});
   }
-  for (const char* bad : {"", "s", "s-", "S-1", "t-1", "1", "s--1", "s-+1", "s- 1", "s-1 ", "s-g", "s-0x1", "s-10000000000000000", "s_1"}) {
+  for (const char* bad : {"", "s", "s-", "S-1", "t-1", "1", "s--1", "s-+1", "s- 1", "s-1 ", "s-g", "s-0x1",
+                          "s-10000000000000000", "s_1"}) {
     INFO(bad);
     CHECK_FALSE(parseSessionId(bad));
   }

@@ -10,7 +10,8 @@ namespace {
 
 std::string written(std::string_view text) {
   std::string out;
-  const Logger logger{[&](LogLevel, std::string_view, std::string_view line) { out = line; }, LogLevel::trace, Language::english};
+  const Logger logger{[&](LogLevel, std::string_view, std::string_view line) { out = line; }, LogLevel::trace,
+                      Language::english};
   logger.log(LogLevel::info, "test", "{}", text);
   return out;
 }
@@ -30,7 +31,9 @@ TEST_CASE("a line stays a line, and no terminal obeys it", "[base][log]") {
       {"\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"},
       {"bell\a tab\t del\x7f", "bell\\x07 tab\\x09 del\\x7f"},
       {std::string_view{"nul\0end", 7}, "nul\\x00end"},
-      {"csi \xc2\x9b" "31m", "csi \\xc2\\x9b31m"},             // U+009B is ESC [ in one character
+      {"csi \xc2\x9b"
+       "31m",
+       "csi \\xc2\\x9b31m"},  // U+009B is ESC [ in one character
       {"nel \xc2\x85 nbsp \xc2\xa0", "nel \\xc2\\x85 nbsp \xc2\xa0"},
       {"line \xe2\x80\xa8 bidi \xe2\x80\xae", "line \\xe2\\x80\\xa8 bidi \\xe2\\x80\\xae"},
       {"broken \xff\xc3", "broken \\xff\\xc3"},
@@ -40,7 +43,9 @@ TEST_CASE("a line stays a line, and no terminal obeys it", "[base][log]") {
       {"surrogate \xed\xa0\x80", "surrogate \\xed\\xa0\\x80"},
       {"beyond \xf4\x90\x80\x80", "beyond \\xf4\\x90\\x80\\x80"},
       {"no lead \xf9\x80\x80\x80", "no lead \\xf9\\x80\\x80\\x80"},
-      {"raw \x9b" "31m", "raw \\x9b31m"},
+      {"raw \x9b"
+       "31m",
+       "raw \\x9b31m"},
   };
   for (const Row& row : rows) CHECK(written(row.in) == row.out);
 }

@@ -88,7 +88,8 @@ TEST_CASE("what a target offers", "[base][port_rules]") {
   };
   for (const Row& row : rows) {
     const auto rules = PortRules::parse(row.rules);
-    INFO("rules " << Catch::Detail::stringify(row.rules) << ", peer " << row.peer << ", host '" << row.host << "', port " << row.port);
+    INFO("rules " << Catch::Detail::stringify(row.rules) << ", peer " << row.peer << ", host '" << row.host
+                  << "', port " << row.port);
     REQUIRE(rules.ok());
     CHECK(rules.value().allows(peer(row.peer), row.host, row.port) == row.allowed);
   }
@@ -96,11 +97,11 @@ TEST_CASE("what a target offers", "[base][port_rules]") {
 
 TEST_CASE("rules that cannot be understood name themselves", "[base][port_rules]") {
   const Rules bad[] = {
-      {""},        {" "},          {"0"},       {"65536"},      {"-1"},        {"abc"},         {"22-"},     {"-22"},
-      {"30-20"},   {"0-10"},       {"1-65536"}, {"1-2-3"},      {"22,"},       {",22"},         {"22,,80"},  {"22@"},
-      {"22@a b"},  {"22@a@b c"},   {"@A"},      {"db:"},        {":22"},       {"db:0"},        {"db:abc"},  {"[]:x"},
-      {"* "},      {"**"},         {"22 80"},   {"none,22"},    {"22", "none"}, {"None"},       {"22@none!"}, {"+22"},
-      {"22@A@B C"}, {"1 - 2"},     {"0x16"},    {"none@A"},
+      {""},         {" "},        {"0"},       {"65536"},   {"-1"},         {"abc"},  {"22-"},      {"-22"},
+      {"30-20"},    {"0-10"},     {"1-65536"}, {"1-2-3"},   {"22,"},        {",22"},  {"22,,80"},   {"22@"},
+      {"22@a b"},   {"22@a@b c"}, {"@A"},      {"db:"},     {":22"},        {"db:0"}, {"db:abc"},   {"[]:x"},
+      {"* "},       {"**"},       {"22 80"},   {"none,22"}, {"22", "none"}, {"None"}, {"22@none!"}, {"+22"},
+      {"22@A@B C"}, {"1 - 2"},    {"0x16"},    {"none@A"},
   };
   for (const Rules& rules : bad) {
     INFO(Catch::Detail::stringify(rules));
@@ -114,5 +115,6 @@ TEST_CASE("rules that cannot be understood name themselves", "[base][port_rules]
 
 TEST_CASE("names of loopback", "[base][port_rules]") {
   for (const char* name : {"", "localhost", "127.0.0.1", "::1"}) CHECK(isLoopbackName(name));
-  for (const char* name : {"127.0.0.2", "Localhost", "[::1]", "0", "localhost.localdomain", " "}) CHECK_FALSE(isLoopbackName(name));
+  for (const char* name : {"127.0.0.2", "Localhost", "[::1]", "0", "localhost.localdomain", " "})
+    CHECK_FALSE(isLoopbackName(name));
 }

@@ -48,5 +48,6 @@ TEST_CASE("texts that are UTF-8, and others made so", "[base][utf8]") {
 TEST_CASE("cuts fall between characters", "[base][utf8]") {
   const std::string_view text = "aé界😀";  // 1 + 2 + 3 + 4 bytes
   const std::size_t kept[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
-  for (std::size_t limit = 0; limit < std::size(kept); ++limit) CHECK(cutUtf8(text, limit) == text.substr(0, kept[limit]));
+  for (std::size_t limit = 0; limit < std::size(kept); ++limit)
+    CHECK(cutUtf8(text, limit) == text.substr(0, kept[limit]));
 }

@@ -119,7 +119,8 @@ class BrokerFixture {
     return control;
   }
 
-  static wire::ConnectRequest request(std::string to, std::vector<DataKey> keys, wire::Transport transport = wire::Transport::tcp) {
+  static wire::ConnectRequest request(std::string to, std::vector<DataKey> keys,
+                                      wire::Transport transport = wire::Transport::tcp) {
     wire::ConnectRequest m;
     m.toClientId = std::move(to);
     m.remotePort = 3000;
@@ -135,7 +136,8 @@ class BrokerFixture {
     UdpSession udp{};  ///< the initiator's
   };
   /// A session from one registered connection to another client.
-  Made connect(ControlId from, const std::string& to, ControlId target, DataKey key, wire::Transport transport = wire::Transport::tcp) {
+  Made connect(ControlId from, const std::string& to, ControlId target, DataKey key,
+               wire::Transport transport = wire::Transport::tcp) {
     const Actions did = say(from, request(to, {key}, transport));
     const auto created = did.one<wire::CreateSession>(from);
     const auto incoming = did.one<wire::IncomingRequest>(target);

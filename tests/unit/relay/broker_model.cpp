@@ -41,7 +41,8 @@ BrokerModel::BrokerModel(bool token, std::uint64_t seed)
 void BrokerModel::step(Choices& choices) {
   ++steps_;
   // What was told to close does so soon, and most connections register before they say anything else.
-  const auto ending = std::find_if(controls_.begin(), controls_.end(), [](const auto& one) { return one.second.closing; });
+  const auto ending =
+      std::find_if(controls_.begin(), controls_.end(), [](const auto& one) { return one.second.closing; });
   if (ending != controls_.end() && choices.oneIn(4)) return hangsUp(ending->first);
   const auto unnamed = std::find_if(controls_.begin(), controls_.end(),
                                     [](const auto& one) { return one.second.client.empty() && !one.second.closing; });
@@ -148,21 +149,26 @@ void BrokerModel::connects(Choices& choices, ControlId id) {
       const auto* created = find<CreateSession>(sends, id);
       const auto* incoming = find<IncomingRequest>(sends, *target);
       for (const DataKey& key : m.keys) {
-        const bool full = sessionsOf(from) >= config_.maxSessionsPerClient || sessionsOf(m.toClientId) >= config_.maxSessionsPerClient;
+        const bool full = sessionsOf(from) >= config_.maxSessionsPerClient ||
+                          sessionsOf(m.toClientId) >= config_.maxSessionsPerClient;
         if (full || keys_.count(key.bytes) != 0) {
           rejected.push_back(key);
           continue;
         }
-        if (!created || !incoming || made.size() >= created->sessions.size() || made.size() >= incoming->sessions.size()) {
+        if (!created || !incoming || made.size() >= created->sessions.size() ||
+            made.size() >= incoming->sessions.size()) {
           broken("a session was not announced");
         }
         const SessionRef& one = created->sessions[made.size()];
         const SessionRef& other = incoming->sessions[made.size()];
-        if (one.id != other.id || !one.id || one.key != key || !other.key || *other.key == key) broken("what the sides were told");
+        if (one.id != other.id || !one.id || one.key != key || !other.key || *other.key == key)
+          broken("what the sides were told");
         if (links_.count(*one.id) != 0) broken("a session id was used twice");
-        Link link{{from, m.toClientId}, {key, *other.key}, {}, m.transport == Transport::udp, {}, false, at_ + config_.pairingTimeout};
+        Link link{{from, m.toClientId},        {key, *other.key}, {}, m.transport == Transport::udp, {}, false,
+                  at_ + config_.pairingTimeout};
         if (link.udp) {
-          if (!one.udp || !other.udp || (static_cast<std::uint32_t>(*one.udp) ^ static_cast<std::uint32_t>(*other.udp)) != 1) {
+          if (!one.udp || !other.udp ||
+              (static_cast<std::uint32_t>(*one.udp) ^ static_cast<std::uint32_t>(*other.udp)) != 1) {
             broken("the numbers of a UDP session");
           }
           link.number = *one.udp;
@@ -297,8 +303,9 @@ void BrokerModel::dataChannel(Choices& choices) {
     expect("drop " + std::to_string(static_cast<std::uint64_t>(channel)));
   } else {
     if (waiting_.size() >= config_.maxWaitingChannels) {  // the oldest goes; channels are numbered in order
-      const auto oldest = std::min_element(waiting_.begin(), waiting_.end(),
-                                           [](const auto& x, const auto& y) { return x.second.channel < y.second.channel; });
+      const auto oldest = std::min_element(waiting_.begin(), waiting_.end(), [](const auto& x, const auto& y) {
+        return x.second.channel < y.second.channel;
+      });
       expect("drop " + std::to_string(static_cast<std::uint64_t>(oldest->second.channel)));
       waiting_.erase(oldest);
     }

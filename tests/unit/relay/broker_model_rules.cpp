@@ -94,7 +94,8 @@ std::vector<Send> BrokerModel::drain() {
       ++counts_.closed;
       did_.push_back("close " + text(close->control));
     } else if (const auto* pair = std::get_if<Pair>(&*action)) {
-      if (!gone_.insert(pair->initiator).second || !gone_.insert(pair->target).second) broken("a channel was used twice");
+      if (!gone_.insert(pair->initiator).second || !gone_.insert(pair->target).second)
+        broken("a channel was used twice");
       did_.push_back("pair " + text(pair->session) + " " + text(pair->initiator) + " " + text(pair->target));
     } else if (const auto* drop = std::get_if<DropChannel>(&*action)) {
       if (!gone_.insert(drop->channel).second) broken("a channel that is gone was dropped");
@@ -105,7 +106,8 @@ std::vector<Send> BrokerModel::drain() {
       did_.push_back("end " + text(end->session));
     } else if (const auto* add = std::get_if<AddUdp>(&*action)) {
       const auto number = static_cast<std::uint32_t>(add->initiator);
-      if (number >> 29 != 4 || number % 2 != 0 || add->initiator == kUdpControl) broken("a number that no UDP session has");
+      if (number >> 29 != 4 || number % 2 != 0 || add->initiator == kUdpControl)
+        broken("a number that no UDP session has");
       if (add->initiatorKey == add->targetKey) broken("both sides have one key");
       did_.push_back("add " + text(add->initiator));
     } else if (const auto* remove = std::get_if<RemoveUdp>(&*action)) {
@@ -138,7 +140,8 @@ void BrokerModel::compareTables() {
     if (found == broker_.sessions().all().end()) broken("session " + text(id) + " is missing");
     const Session& session = found->second;
     for (std::size_t side = 0; side < 2; ++side) {
-      if (session.client[side].str() != link.client[side] || session.key[side] != link.key[side]) broken("session " + text(id));
+      if (session.client[side].str() != link.client[side] || session.key[side] != link.key[side])
+        broken("session " + text(id));
       if (session.channel[side] != link.channel[side]) broken("the channels of session " + text(id));
     }
     if (session.joined != link.joined) broken("whether session " + text(id) + " is joined");
@@ -179,7 +182,8 @@ std::optional<ControlId> BrokerModel::controlOf(const std::string& client) const
 
 std::size_t BrokerModel::sessionsOf(const std::string& client) const {
   std::size_t count = 0;
-  for (const auto& [id, link] : links_) count += (link.client[0] == client ? 1u : 0u) + (link.client[1] == client ? 1u : 0u);
+  for (const auto& [id, link] : links_)
+    count += (link.client[0] == client ? 1u : 0u) + (link.client[1] == client ? 1u : 0u);
   return count;
 }
 

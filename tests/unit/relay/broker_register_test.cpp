@@ -16,7 +16,8 @@ namespace {
 /// Wants "proof:" and the client's id, and remembers the challenges that it saw.
 BrokerConfig withToken(std::vector<std::string>* challenges = nullptr) {
   BrokerConfig config;
-  config.checkProof = [challenges](std::span<const std::uint8_t> challenge, std::string_view id, std::string_view proof) {
+  config.checkProof = [challenges](std::span<const std::uint8_t> challenge, std::string_view id,
+                                   std::string_view proof) {
     if (challenges) challenges->push_back(std::string(challenge.begin(), challenge.end()));
     return proof == "proof:" + std::string{id};
   };
@@ -63,8 +64,9 @@ TEST_CASE("registrations that are refused, and close the connection", "[relay][b
     int version;
     Errc code;
   };
-  for (const Row& row : {Row{"A", 0, Errc::version_mismatch}, Row{"A", 2, Errc::version_mismatch}, Row{"a b", 1, Errc::invalid_argument},
-                         Row{"客户端", 1, Errc::invalid_argument}, Row{"a\nb", 1, Errc::invalid_argument}}) {
+  for (const Row& row :
+       {Row{"A", 0, Errc::version_mismatch}, Row{"A", 2, Errc::version_mismatch}, Row{"a b", 1, Errc::invalid_argument},
+        Row{"客户端", 1, Errc::invalid_argument}, Row{"a\nb", 1, Errc::invalid_argument}}) {
     BrokerFixture f;
     const ControlId a = f.open();
     Register m = f.registration(row.id);
@@ -83,8 +85,8 @@ TEST_CASE("registrations that are refused, and close the connection", "[relay][b
 }
 
 TEST_CASE("nobody but a registered client is served", "[relay][broker]") {
-  const MessageToServer messages[] = {Unregister{},       GetClientList{},   BrokerFixture::request("A", {keyOf(1)}),
-                                      AcceptSession{{}},  RejectSession{},   SessionClosed{},
+  const MessageToServer messages[] = {Unregister{},       GetClientList{}, BrokerFixture::request("A", {keyOf(1)}),
+                                      AcceptSession{{}},  RejectSession{}, SessionClosed{},
                                       Unknown{"anything"}};
   for (const MessageToServer& message : messages) {
     BrokerFixture f;
@@ -135,7 +137,8 @@ TEST_CASE("a wrong proof, none, or one for another id ends the connection", "[re
     const char* proof;
     Errc code;
   };
-  for (const Row& row : {Row{"", Errc::auth_required}, Row{"wrong", Errc::auth_failed}, Row{"proof:B", Errc::auth_failed}}) {
+  for (const Row& row :
+       {Row{"", Errc::auth_required}, Row{"wrong", Errc::auth_failed}, Row{"proof:B", Errc::auth_failed}}) {
     BrokerFixture f{withToken()};
     const ControlId a = f.open();
     f.say(a, f.registration("A"));
@@ -212,7 +215,8 @@ TEST_CASE("TCP sessions outlive a takeover, UDP sessions do not", "[relay][broke
   CHECK(udp.id != back.id);
 }
 
-TEST_CASE("a client that reaches itself hears nothing before the answer to its registration", "[relay][broker][takeover]") {
+TEST_CASE("a client that reaches itself hears nothing before the answer to its registration",
+          "[relay][broker][takeover]") {
   BrokerFixture f;
   const ControlId old = f.join("A");
   f.connect(old, "A", old, keyOf(1), Transport::udp);

@@ -66,8 +66,9 @@ TEST_CASE("requests for peers that are not there", "[relay][broker][sessions]") 
     const char* to;
     Errc code;
   };
-  for (const Row& row : {Row{"nobody", Errc::unknown_peer}, Row{"", Errc::unknown_peer}, Row{"no id", Errc::unknown_peer},
-                         Row{"b", Errc::unknown_peer}, Row{"B", Errc::peer_offline}}) {
+  for (const Row& row :
+       {Row{"nobody", Errc::unknown_peer}, Row{"", Errc::unknown_peer}, Row{"no id", Errc::unknown_peer},
+        Row{"b", Errc::unknown_peer}, Row{"B", Errc::peer_offline}}) {
     INFO(row.to);
     const Actions did = f.say(a, f.request(row.to, {keyOf(1), keyOf(2)}));
     const auto reject = did.one<RejectSession>(a);
@@ -124,7 +125,8 @@ TEST_CASE("a data channel may come before its request", "[relay][broker][session
   CHECK(f.pass(30s, {a, b}).dropped().empty());
 }
 
-TEST_CASE("a data channel whose request is refused goes with it, after the refusal", "[relay][broker][sessions][waiting]") {
+TEST_CASE("a data channel whose request is refused goes with it, after the refusal",
+          "[relay][broker][sessions][waiting]") {
   BrokerFixture f;
   const ControlId a = f.join("A");
   const auto early = f.arrive(keyOf(1));
@@ -150,7 +152,7 @@ TEST_CASE("only so many data channels wait", "[relay][broker][sessions][waiting]
   const auto second = f.arrive(keyOf(2));
   const auto third = f.arrive(keyOf(3));
   CHECK(third.did.dropped() == std::vector<ChannelId>{first.channel});  // the oldest makes room
-  const auto same = f.arrive(keyOf(2));  // the key waits already
+  const auto same = f.arrive(keyOf(2));                                 // the key waits already
   CHECK(same.did.dropped() == std::vector<ChannelId>{same.channel});
   CHECK(f.tick(10s).dropped() == std::vector<ChannelId>{second.channel, third.channel});
   CHECK(f.arrive(keyOf(3)).did.none());
@@ -291,7 +293,8 @@ TEST_CASE("a client that reaches itself", "[relay][broker][sessions]") {
   f.broker.handleSessionEnded(made.id);
   CHECK(f.sessionsOf("A") == 0);
   const auto second = f.connect(a, "A", a, keyOf(2));
-  CHECK(f.say(a, RejectSession{{f.ref(second.id)}, Errc::target_refused, ""}).one<RejectSession>(a).code == Errc::target_refused);
+  CHECK(f.say(a, RejectSession{{f.ref(second.id)}, Errc::target_refused, ""}).one<RejectSession>(a).code ==
+        Errc::target_refused);
   CHECK(f.sessionsOf("A") == 0);
   CHECK(f.broker.sessions().size() == 0);
 }

@@ -50,7 +50,8 @@ TEST_CASE("a message that names good and bad sessions does the good ones", "[rel
   const ControlId c = f.join("C");
   const auto ours = f.connect(a, "B", b, keyOf(1));
   const auto theirs = f.connect(c, "B", b, keyOf(2));
-  const Actions did = f.say(a, SessionClosed{{f.ref(SessionId{999}), f.ref(theirs.id), f.ref(ours.id), f.ref(ours.id)}, ""});
+  const Actions did =
+      f.say(a, SessionClosed{{f.ref(SessionId{999}), f.ref(theirs.id), f.ref(ours.id), f.ref(ours.id)}, ""});
   CHECK(did.sent<SessionClosed>(b).size() == 1);
   CHECK(did.sent<SessionClosed>(c).empty());
   CHECK(f.broker.sessions().size() == 1);
@@ -62,7 +63,8 @@ TEST_CASE("the key of one side does not open the other's place", "[relay][broker
   const ControlId b = f.join("B");
   const auto made = f.connect(a, "B", b, keyOf(1));
   CHECK(f.arrive(made.initiator).did.none());
-  for (int i = 0; i < 5; ++i) f.arrive(made.initiator);  // the second and later ones wait for a request that never comes
+  for (int i = 0; i < 5; ++i)
+    f.arrive(made.initiator);  // the second and later ones wait for a request that never comes
   CHECK(f.arrive(made.target).did.of<Pair>().size() == 1);
 }
 

@@ -85,7 +85,8 @@ TEST_CASE("clients that fall silent together tell nobody", "[relay][broker][time
   const Actions did = f.tick(60s);
   CHECK(did.closed(a));
   CHECK(did.closed(b));
-  CHECK(did.sent<SessionClosed>(a).size() + did.sent<SessionClosed>(b).size() == 1);  // the second to be found was still there
+  CHECK(did.sent<SessionClosed>(a).size() + did.sent<SessionClosed>(b).size() ==
+        1);  // the second to be found was still there
   CHECK(did.of<EndSession>().size() == 1);
   CHECK(f.broker.sessions().size() == 0);
   CHECK(f.broker.clients().online() == 0);

@@ -57,8 +57,8 @@ TEST_CASE("the target's acceptance is passed to the initiator", "[relay][broker]
 
 TEST_CASE("every end of a UDP session takes it from the datagram relay", "[relay][broker][udp]") {
   enum class End { rejected, closedByTarget, notAccepted, unregistered, initiatorGone, targetGone, silent, kicked };
-  for (const End end : {End::rejected, End::closedByTarget, End::notAccepted, End::unregistered, End::initiatorGone, End::targetGone,
-                        End::silent, End::kicked}) {
+  for (const End end : {End::rejected, End::closedByTarget, End::notAccepted, End::unregistered, End::initiatorGone,
+                        End::targetGone, End::silent, End::kicked}) {
     INFO("end " << static_cast<int>(end));
     BrokerFixture f;
     const ControlId a = f.join("A");
@@ -67,13 +67,27 @@ TEST_CASE("every end of a UDP session takes it from the datagram relay", "[relay
     if (end != End::notAccepted && end != End::rejected) f.say(b, AcceptSession{{f.ref(made.id)}});
     Actions did;
     switch (end) {
-      case End::rejected: did = f.say(b, RejectSession{{f.ref(made.id)}, Errc::not_allowed, ""}); break;
-      case End::closedByTarget: did = f.say(b, SessionClosed{{f.ref(made.id)}, ""}); break;
-      case End::notAccepted: did = f.pass(15s, {a, b}); break;
-      case End::unregistered: did = f.say(b, Unregister{}); break;
-      case End::initiatorGone: did = f.hangUp(a); break;
-      case End::targetGone: did = f.hangUp(b); break;
-      case End::silent: did = f.pass(60s, {a}); break;
+      case End::rejected:
+        did = f.say(b, RejectSession{{f.ref(made.id)}, Errc::not_allowed, ""});
+        break;
+      case End::closedByTarget:
+        did = f.say(b, SessionClosed{{f.ref(made.id)}, ""});
+        break;
+      case End::notAccepted:
+        did = f.pass(15s, {a, b});
+        break;
+      case End::unregistered:
+        did = f.say(b, Unregister{});
+        break;
+      case End::initiatorGone:
+        did = f.hangUp(a);
+        break;
+      case End::targetGone:
+        did = f.hangUp(b);
+        break;
+      case End::silent:
+        did = f.pass(60s, {a});
+        break;
       case End::kicked:
         f.broker.handleKick(*ClientId::parse("B"));
         did = f.actions();
@@ -101,7 +115,8 @@ TEST_CASE("a data channel never becomes a part of a UDP session", "[relay][broke
   const auto initiator = f.arrive(made.initiator);
   const auto target = f.arrive(made.target);
   CHECK(target.did.of<Pair>().empty());
-  // A key waits once, so the second one with it went at once; the others go by their deadline, whatever the session does.
+  // A key waits once, so the second one with it went at once; the others go by their deadline, whatever the session
+  // does.
   CHECK(initiator.did.dropped() == std::vector<ChannelId>{initiator.channel});
   CHECK(f.pass(10s, {a, b}).dropped() == std::vector<ChannelId>{early.channel, target.channel});
   CHECK(f.broker.sessions().size() == 1);

@@ -131,7 +131,7 @@ TEST_CASE("the waiting room", "[relay][waiting_room]") {
   WaitingRoom room{2, 10s};
   CHECK_FALSE(room.add(keyOf(9), ChannelId{9}, kStart));
   CHECK_FALSE(room.add(keyOf(1), ChannelId{1}, kStart));
-  CHECK(room.add(keyOf(1), ChannelId{2}, kStart) == ChannelId{2});  // the key waits already
+  CHECK(room.add(keyOf(1), ChannelId{2}, kStart) == ChannelId{2});       // the key waits already
   CHECK(room.add(keyOf(2), ChannelId{3}, kStart + 5s) == ChannelId{9});  // the oldest makes room
   CHECK(room.take(keyOf(1)) == ChannelId{1});
   CHECK_FALSE(room.take(keyOf(1)));

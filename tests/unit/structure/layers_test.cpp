@@ -33,19 +33,20 @@ const std::set<std::string> kCores{"base", "wire", "stun", "nat", "stream", "rel
 
 /// What a core may include in angle brackets besides the standard library, by layer.
 const std::map<std::string, std::set<std::string>> kThirdParty{
-    {"base", {"fmt"}}, {"wire", {"fmt", "rapidjson"}}, {"stun", {"fmt"}},    {"nat", {"fmt"}},
-    {"stream", {"fmt"}}, {"relay", {"fmt"}},             {"routing", {"fmt"}}, {"dht", {"fmt"}},
+    {"base", {"fmt"}},  {"wire", {"fmt", "rapidjson"}}, {"stun", {"fmt"}}, {"nat", {"fmt"}}, {"stream", {"fmt"}},
+    {"relay", {"fmt"}}, {"routing", {"fmt"}},           {"dht", {"fmt"}},
 };
 
-const std::set<std::string> kStandardThatCoresDoWithout{"thread",  "mutex",   "shared_mutex", "condition_variable", "future",
-                                                        "atomic",  "random",  "iostream",     "fstream",            "filesystem",
-                                                        "ctime",   "latch",   "barrier",      "semaphore",          "stop_token",
-                                                        "csignal", "coroutine"};
+const std::set<std::string> kStandardThatCoresDoWithout{"thread",   "mutex",      "shared_mutex", "condition_variable",
+                                                        "future",   "atomic",     "random",       "iostream",
+                                                        "fstream",  "filesystem", "ctime",        "latch",
+                                                        "barrier",  "semaphore",  "stop_token",   "csignal",
+                                                        "coroutine"};
 
 const std::vector<std::string> kWordsThatCoresDoWithout{
-    "::now",       "std::thread", "std::jthread", "std::async", "std::mutex", "std::random_device", "std::mt19937",
-    "thread_local", "rand",       "srand",        "getenv",     "std::getenv", "std::time",         "time(nullptr)",
-    "gettimeofday", "clock_gettime", "sleep_for", "printf",     "std::cout",  "std::cerr"};
+    "::now",        "std::thread",   "std::jthread", "std::async", "std::mutex",  "std::random_device", "std::mt19937",
+    "thread_local", "rand",          "srand",        "getenv",     "std::getenv", "std::time",          "time(nullptr)",
+    "gettimeofday", "clock_gettime", "sleep_for",    "printf",     "std::cout",   "std::cerr"};
 
 /// The standard library's headers have neither a folder nor an extension.
 bool isStandard(const Include& include) {
@@ -122,11 +123,13 @@ TEST_CASE("public headers include only the standard library and each other", "[s
       const bool own = !include.angled && include.name.rfind("chuantou/", 0) == 0;
       if (!own && !isStandard(include)) FAIL_CHECK(path.filename().string() << " includes " << include.name);
       // C++20's own headers.
-      const std::set<std::string> later{"span", "concepts", "ranges", "compare", "coroutine", "format", "source_location",
-                                        "bit",  "numbers",  "latch",  "barrier", "semaphore", "stop_token", "expected"};
+      const std::set<std::string> later{"span",    "concepts",        "ranges",     "compare", "coroutine",
+                                        "format",  "source_location", "bit",        "numbers", "latch",
+                                        "barrier", "semaphore",       "stop_token", "expected"};
       if (later.count(include.name) != 0) FAIL_CHECK(path.filename().string() << " includes <" << include.name << ">");
     }
-    if (source.find("#pragma once") == std::string::npos) FAIL_CHECK(path.filename().string() << " can be included twice");
+    if (source.find("#pragma once") == std::string::npos)
+      FAIL_CHECK(path.filename().string() << " can be included twice");
   }
   CHECK(files >= 7);
 }
@@ -138,7 +141,8 @@ TEST_CASE("the rules above find what they forbid", "[structure]") {
     bool faulty;
   };
   const Row rows[] = {
-      {"base", "#include <vector>\n#include <fmt/format.h>\n#include \"base/x.hpp\"\n#include \"chuantou/error.hpp\"", false},
+      {"base", "#include <vector>\n#include <fmt/format.h>\n#include \"base/x.hpp\"\n#include \"chuantou/error.hpp\"",
+       false},
       {"base", "#include \"wire/udp_packet.hpp\"", true},
       {"wire", "#include <rapidjson/document.h>", false},
       {"relay", "#include <rapidjson/document.h>", true},

@@ -53,11 +53,11 @@ TEST_CASE("headers that the protocol does not allow", "[wire][carrier]") {
     bool good;
   };
   const Row rows[] = {
-      {"01 00 0002", true},  {"01 00 0101", true},   {"01 00 0200", true},   {"01 ff 0002", true},  {"01 00 0000", false},
-      {"01 00 0001", false}, {"01 00 0201", false},  {"01 00 ffff", false},  {"02 00 0000", true},  {"02 00 0001", false},
-      {"02 00 0200", false}, {"03 00 0002", true},   {"03 00 0001", false},  {"03 00 0201", false}, {"04 00 0008", true},
-      {"04 00 0007", false}, {"04 00 0009", false},  {"04 00 0000", false},  {"05 00 0008", true},  {"05 00 0009", false},
-      {"00 00 0000", false}, {"06 00 0000", false},  {"ff 00 0000", false},  {"80 00 0002", false},
+      {"01 00 0002", true},  {"01 00 0101", true},  {"01 00 0200", true},  {"01 ff 0002", true},  {"01 00 0000", false},
+      {"01 00 0001", false}, {"01 00 0201", false}, {"01 00 ffff", false}, {"02 00 0000", true},  {"02 00 0001", false},
+      {"02 00 0200", false}, {"03 00 0002", true},  {"03 00 0001", false}, {"03 00 0201", false}, {"04 00 0008", true},
+      {"04 00 0007", false}, {"04 00 0009", false}, {"04 00 0000", false}, {"05 00 0008", true},  {"05 00 0009", false},
+      {"00 00 0000", false}, {"06 00 0000", false}, {"ff 00 0000", false}, {"80 00 0002", false},
   };
   for (const Row& row : rows) {
     INFO(row.bytes);
@@ -68,7 +68,8 @@ TEST_CASE("headers that the protocol does not allow", "[wire][carrier]") {
 }
 
 TEST_CASE("OPEN both ways", "[wire][carrier]") {
-  for (const std::string& host : {std::string{}, std::string{"db"}, std::string{"::1"}, std::string{"例子.测试"}, std::string(255, 'h')}) {
+  for (const std::string& host :
+       {std::string{}, std::string{"db"}, std::string{"::1"}, std::string{"例子.测试"}, std::string(255, 'h')}) {
     for (const int port : {1, 80, 65535}) {
       const auto frame = encodeOpen({static_cast<std::uint16_t>(port), host}, 0);
       CHECK(frame.size() <= kFrameHeaderSize + kMaxFramePayload);
@@ -82,8 +83,9 @@ TEST_CASE("OPEN both ways", "[wire][carrier]") {
     const char* bytes;
     const char* why;
   };
-  for (const Row& row : {Row{"", "length"}, Row{"00", "length"}, Row{"0000", "port 0"}, Row{"0000 6462", "port 0"}, Row{"0050 00", "host"},
-                         Row{"0050 6120 62", "host"}, Row{"0050 0a", "host"}, Row{"0050 7f", "host"}, Row{"0050 611b", "host"}}) {
+  for (const Row& row : {Row{"", "length"}, Row{"00", "length"}, Row{"0000", "port 0"}, Row{"0000 6462", "port 0"},
+                         Row{"0050 00", "host"}, Row{"0050 6120 62", "host"}, Row{"0050 0a", "host"},
+                         Row{"0050 7f", "host"}, Row{"0050 611b", "host"}}) {
     INFO(row.bytes);
     const auto open = decodeOpen(bytes(row.bytes));
     REQUIRE_FALSE(open.ok());
@@ -96,7 +98,8 @@ TEST_CASE("OPEN both ways", "[wire][carrier]") {
 }
 
 TEST_CASE("REJECT both ways", "[wire][carrier]") {
-  for (const Errc code : {Errc::protocol_error, Errc::target_refused, Errc::target_unreachable, Errc::not_allowed, Errc::limit_reached}) {
+  for (const Errc code :
+       {Errc::protocol_error, Errc::target_refused, Errc::target_unreachable, Errc::not_allowed, Errc::limit_reached}) {
     const auto frame = encodeReject(code, "because é");
     const auto reject = decodeReject(payloadOf(frame));
     REQUIRE(reject.ok());
@@ -106,7 +109,8 @@ TEST_CASE("REJECT both ways", "[wire][carrier]") {
   CHECK_FALSE(decodeReject({}).ok());
   CHECK_FALSE(decodeReject(bytes("00")).ok());
   // Codes of a later version, and local ones that should not travel.
-  for (const char* unknown : {"0000", "0002", "ffff", "1388"}) CHECK(decodeReject(bytes(unknown)).value().code == Errc::protocol_error);
+  for (const char* unknown : {"0000", "0002", "ffff", "1388"})
+    CHECK(decodeReject(bytes(unknown)).value().code == Errc::protocol_error);
   CHECK(decodeReject(std::vector<std::uint8_t>(512, 'r')).value().reason.size() == 255);
 }
 

@@ -70,15 +70,37 @@ std::string nested(std::size_t depth) {
 
 TEST_CASE("what is not JSON", "[wire][control][hostile]") {
   std::vector<Row> rows;
-  for (const char* text : {"", " ", "\n", "{", "}", "[", "]", "{\"type\"", "{\"type\":", "{\"type\":\"heartbeat\"", "{\"type\":\"heartbeat\"}}",
-                           "{\"type\":\"heartbeat\"} x", "{\"type\":\"heartbeat\",}", "{'type':'heartbeat'}", "{type:\"heartbeat\"}",
-                           "{\"type\":\"heartbeat\"/**/}", "// x\n{\"type\":\"heartbeat\"}", "{\"type\":\"heart\nbeat\"}", "nul", "tru", "-",
-                           "{\"type\":\"a\\x\"}", "{\"type\":\"\\u12\"}", "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":NaN}}",
+  for (const char* text : {"",
+                           " ",
+                           "\n",
+                           "{",
+                           "}",
+                           "[",
+                           "]",
+                           "{\"type\"",
+                           "{\"type\":",
+                           "{\"type\":\"heartbeat\"",
+                           "{\"type\":\"heartbeat\"}}",
+                           "{\"type\":\"heartbeat\"} x",
+                           "{\"type\":\"heartbeat\",}",
+                           "{'type':'heartbeat'}",
+                           "{type:\"heartbeat\"}",
+                           "{\"type\":\"heartbeat\"/**/}",
+                           "// x\n{\"type\":\"heartbeat\"}",
+                           "{\"type\":\"heart\nbeat\"}",
+                           "nul",
+                           "tru",
+                           "-",
+                           "{\"type\":\"a\\x\"}",
+                           "{\"type\":\"\\u12\"}",
+                           "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":NaN}}",
                            "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":Infinity}}",
                            "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":-Infinity}}",
                            "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":1e999}}",
-                           "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":01}}", "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":0x1}}",
-                           "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":+1}}", "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":.5}}",
+                           "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":01}}",
+                           "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":0x1}}",
+                           "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":+1}}",
+                           "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":.5}}",
                            "{\"type\":\"heartbeat\",\"payload\":{\"timestamp\":1.}}"}) {
     rows.push_back({text, "not JSON"});
   }
@@ -94,9 +116,9 @@ TEST_CASE("what is not JSON", "[wire][control][hostile]") {
 
 TEST_CASE("texts that are not UTF-8", "[wire][control][hostile]") {
   std::vector<Row> rows;
-  for (const char* bytes : {"\xff", "\xfe", "\x80", "\xbf", "\xc0\xaf", "\xc1\x81", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xed\xa0\x80",
-                            "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xc3", "\xe5\xae", "\xf0\x9f\x98", "\\ud800",
-                            "\\ud800x", "\\ud800\\u0041"}) {
+  for (const char* bytes : {"\xff", "\xfe", "\x80", "\xbf", "\xc0\xaf", "\xc1\x81", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
+                            "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xc3",
+                            "\xe5\xae", "\xf0\x9f\x98", "\\ud800", "\\ud800x", "\\ud800\\u0041"}) {
     rows.push_back({R"({"type":"register","payload":{"software":")" + std::string{bytes} + "\"}}", "not JSON"});
     rows.push_back({"{\"type\":\"" + std::string{bytes} + "\"}", "not JSON"});
     rows.push_back({"{\"type\":\"x\",\"" + std::string{bytes} + "\":1}", "not JSON"});
@@ -147,7 +169,10 @@ TEST_CASE("size and depth", "[wire][control][hostile]") {
       {repeat("[{\"a\":", 9), "nested too deeply"},
       {R"({"type":"heartbeat","payload":{"x":")" + std::string(1000, '[') + "\"}}", kGood},  // in a text nothing nests
       {R"({"type":"heartbeat","payload":{"x":"\")" + std::string(1000, '[') + "\"}}", kGood},
-      {R"({"type":"heartbeat","payload":{"x":"\\",)" "\"y\":" + std::string(1000, '[') + "}}", "nested too deeply"},
+      {R"({"type":"heartbeat","payload":{"x":"\\",)"
+       "\"y\":" +
+           std::string(1000, '[') + "}}",
+       "nested too deeply"},
       {R"({"type":"heartbeat","payload":{"x":[)" + repeat("[],", 1000) + "[]]}}", kGood},  // beside each other
       {repeat("]", 1000) + repeat("[", 1000), "not JSON"},
   };
@@ -163,13 +188,17 @@ TEST_CASE("numbers out of range", "[wire][control][hostile]") {
   std::vector<Row> rows;
   for (const char* good : {"0", "1", "65535", "80.0", "8e1", "8.5e1"}) rows.push_back({port(good), kGood});
   for (const char* bad : {"-1", "65536", "65535.5", "-0.5", "1e5", "1e300", "-1e300", "2147483648", "4294967376",
-                          "9223372036854775808", "18446744073709551615", "18446744073709551696", "123456789012345678901234567890",
-                          "\"80\"", "true", "null", "[80]", "{}"}) {
+                          "9223372036854775808", "18446744073709551615", "18446744073709551696",
+                          "123456789012345678901234567890", "\"80\"", "true", "null", "[80]", "{}"}) {
     rows.push_back({port(bad), "field remotePort of connect_request"});
   }
-  rows.push_back({R"({"type":"connect_request","payload":{"toClientId":"B","keys":["00112233445566778899aabbccddeeff"]}})", "remotePort"});
-  rows.push_back({connect(R"("remotePort":1,"localPort":65536,"keys":["00112233445566778899aabbccddeeff"])"), "localPort"});
-  rows.push_back({connect(R"("remotePort":1,"localPort":-1,"keys":["00112233445566778899aabbccddeeff"])"), "localPort"});
+  rows.push_back(
+      {R"({"type":"connect_request","payload":{"toClientId":"B","keys":["00112233445566778899aabbccddeeff"]}})",
+       "remotePort"});
+  rows.push_back(
+      {connect(R"("remotePort":1,"localPort":65536,"keys":["00112233445566778899aabbccddeeff"])"), "localPort"});
+  rows.push_back(
+      {connect(R"("remotePort":1,"localPort":-1,"keys":["00112233445566778899aabbccddeeff"])"), "localPort"});
   for (const char* good : {"0", "-1", "9223372036854775807", "-9223372036854775808", "1700000000000.25"}) {
     rows.push_back({R"({"type":"heartbeat","payload":{"timestamp":)" + std::string{good} + "}}", kGood});
   }
@@ -192,23 +221,24 @@ TEST_CASE("keys and sessions", "[wire][control][hostile]") {
       {sessions(R"([{}])"), kGood},
       {sessions("[" + repeat(R"({"sessionId":"s-1"},)", 63) + R"({"sessionId":"s-1"}])"), kGood},
   };
-  for (const std::string& bad : {std::string{"[]"}, keyList(65), keyList(1500), std::string{"null"}, std::string{"{}"},
-                                 std::string{R"("00112233445566778899aabbccddeeff")"}, std::string{"[1]"}, std::string{"[null]"},
-                                 std::string{"[[]]"}, std::string{R"([""])"}, std::string{R"(["00112233445566778899aabbccddeef"])"},
-                                 std::string{R"(["00112233445566778899aabbccddeeff0"])"},
-                                 std::string{R"(["00112233445566778899aabbccddeefg"])"},
-                                 std::string{R"(["00112233445566778899aabbccddee\u0000"])"},
-                                 std::string{R"(["00112233445566778899aabbccddeeff",1])"}, "[" + repeat("1,", 30'000) + "1]"}) {
+  for (const std::string& bad :
+       {std::string{"[]"}, keyList(65), keyList(1500), std::string{"null"}, std::string{"{}"},
+        std::string{R"("00112233445566778899aabbccddeeff")"}, std::string{"[1]"}, std::string{"[null]"},
+        std::string{"[[]]"}, std::string{R"([""])"}, std::string{R"(["00112233445566778899aabbccddeef"])"},
+        std::string{R"(["00112233445566778899aabbccddeeff0"])"}, std::string{R"(["00112233445566778899aabbccddeefg"])"},
+        std::string{R"(["00112233445566778899aabbccddee\u0000"])"},
+        std::string{R"(["00112233445566778899aabbccddeeff",1])"}, "[" + repeat("1,", 30'000) + "1]"}) {
     rows.push_back({keys(bad), "field keys"});
   }
-  for (const std::string& bad : {std::string{"null"}, std::string{"{}"}, std::string{"\"s-1\""}, std::string{"[1]"}, std::string{"[null]"},
-                                 std::string{R"(["s-1"])"}, std::string{R"([{"sessionId":1}])"}, std::string{R"([{"sessionId":"1"}])"},
-                                 std::string{R"([{"sessionId":"s-"}])"}, std::string{R"([{"sessionId":"s-11111111111111111"}])"},
-                                 std::string{R"([{"sessionId":null}])"}, std::string{R"([{"key":"zz"}])"},
-                                 std::string{R"([{"sessionId":"s-1","udpSession":-1}])"},
-                                 std::string{R"([{"sessionId":"s-1","udpSession":4294967296}])"},
-                                 std::string{R"([{"sessionId":"s-1","udpSession":"1"}])"},
-                                 "[" + repeat(R"({"sessionId":"s-1"},)", 64) + R"({"sessionId":"s-1"}])", "[" + repeat("{},", 20'000) + "{}]"}) {
+  for (const std::string& bad :
+       {std::string{"null"}, std::string{"{}"}, std::string{"\"s-1\""}, std::string{"[1]"}, std::string{"[null]"},
+        std::string{R"(["s-1"])"}, std::string{R"([{"sessionId":1}])"}, std::string{R"([{"sessionId":"1"}])"},
+        std::string{R"([{"sessionId":"s-"}])"}, std::string{R"([{"sessionId":"s-11111111111111111"}])"},
+        std::string{R"([{"sessionId":null}])"}, std::string{R"([{"key":"zz"}])"},
+        std::string{R"([{"sessionId":"s-1","udpSession":-1}])"},
+        std::string{R"([{"sessionId":"s-1","udpSession":4294967296}])"},
+        std::string{R"([{"sessionId":"s-1","udpSession":"1"}])"},
+        "[" + repeat(R"({"sessionId":"s-1"},)", 64) + R"({"sessionId":"s-1"}])", "[" + repeat("{},", 20'000) + "{}]"}) {
     rows.push_back({sessions(bad), "of session_closed"});
   }
   rows.push_back({R"({"type":"session_closed"})", "field sessions"});
@@ -233,7 +263,8 @@ TEST_CASE("texts of a wrong kind or content", "[wire][control][hostile]") {
       {connect(R"("remotePort":1,"keys":)" + keyList(1) + R"(,"protocol":"")"), kGood},
       {R"({"type":"connect_request","payload":{"remotePort":1,"keys":)" + keyList(1) + "}}", "toClientId"},
       {R"({"type":"register","payload":{"clientId":7}})", "clientId"},
-      {R"({"type":"register","payload":{"clientId":")" + std::string(1024, 'x') + "\"}}", kGood},  // the broker says bad_id
+      {R"({"type":"register","payload":{"clientId":")" + std::string(1024, 'x') + "\"}}",
+       kGood},  // the broker says bad_id
       {R"({"type":"register","payload":{"clientId":")" + std::string(1025, 'x') + "\"}}", "clientId"},
       {R"({"type":"register","payload":{"proof":false}})", "proof"},
       {R"({"type":"register","payload":{"clientId":"a\u0000b"}})", kGood},
@@ -252,19 +283,24 @@ TEST_CASE("a server that lies to its client", "[wire][control][hostile]") {
   checkToClient({
       {R"({"type":"register_response","payload":{"success":true}})", "assignedId"},
       {R"({"type":"register_response","payload":{"success":"yes"}})", "success"},
-      {R"({"type":"register_response","payload":{"success":true,"assignedId":"B","heartbeatInterval":86400001}})", "heartbeatInterval"},
-      {R"({"type":"register_response","payload":{"success":true,"assignedId":"B","heartbeatTimeout":-1}})", "heartbeatTimeout"},
+      {R"({"type":"register_response","payload":{"success":true,"assignedId":"B","heartbeatInterval":86400001}})",
+       "heartbeatInterval"},
+      {R"({"type":"register_response","payload":{"success":true,"assignedId":"B","heartbeatTimeout":-1}})",
+       "heartbeatTimeout"},
       {R"({"type":"register_response","payload":{}})", kGood},
       {R"({"type":"client_list"})", "clients"},
       {R"({"type":"client_list","payload":{"clients":{}}})", "clients"},
       {R"({"type":"client_list","payload":{"clients":[1]}})", "clients"},
       {R"({"type":"client_list","payload":{"clients":[{}]}})", "clients"},
       {R"({"type":"client_list","payload":{"clients":[{"id":"a","registeredAt":-1}]}})", "clients"},
-      {R"({"type":"client_list","payload":{"clients":[)" + repeat(R"({"id":"a"},)", 199'999) + R"({"id":"a"}]}})", kGood},
-      {R"({"type":"client_list","payload":{"clients":[)" + repeat(R"({"id":"a"},)", 200'000) + R"({"id":"a"}]}})", "clients"},
+      {R"({"type":"client_list","payload":{"clients":[)" + repeat(R"({"id":"a"},)", 199'999) + R"({"id":"a"}]}})",
+       kGood},
+      {R"({"type":"client_list","payload":{"clients":[)" + repeat(R"({"id":"a"},)", 200'000) + R"({"id":"a"}]}})",
+       "clients"},
       {R"({"type":"connect_request","payload":{"fromClientId":"A","remotePort":65536,"sessions":[]}})", "remotePort"},
       {R"({"type":"connect_request","payload":{"fromClientId":"A","remotePort":1}})", "sessions"},
-      {R"({"type":"create_session","payload":{"peerClientId":"B","sessions":[],"relayAddr":{"port":65536}}})", "relayAddr"},
+      {R"({"type":"create_session","payload":{"peerClientId":"B","sessions":[],"relayAddr":{"port":65536}}})",
+       "relayAddr"},
       {R"({"type":"create_session","payload":{"peerClientId":"B","sessions":[],"relayAddr":7}})", kGood},
       {R"({"type":"create_session","payload":{"sessions":[]}})", "peerClientId"},
       {R"({"type":"error","payload":{"message":[]}})", "message"},

@@ -35,7 +35,8 @@ const ToServerRow kToServer[] = {
      R"({"type":"accept_session","payload":{"sessions":[{"sessionId":"s-2f"},{"sessionId":"s-1"}]}})"},
     {RejectSession{{byId(2)}, Errc::target_refused, "nothing listens"},
      R"({"type":"reject_session","payload":{"sessions":[{"sessionId":"s-2"}],"code":"target_refused","reason":"nothing listens"}})"},
-    {SessionClosed{{byId(3)}, "idle"}, R"({"type":"session_closed","payload":{"sessions":[{"sessionId":"s-3"}],"reason":"idle"}})"},
+    {SessionClosed{{byId(3)}, "idle"},
+     R"({"type":"session_closed","payload":{"sessions":[{"sessionId":"s-3"}],"reason":"idle"}})"},
     {Heartbeat{1700000000000}, R"({"type":"heartbeat","payload":{"timestamp":1700000000000}})"},
     {Heartbeat{-1}, R"({"type":"heartbeat","payload":{"timestamp":-1}})"},
     {Unknown{"fly"}, R"({"type":"fly","payload":{}})"},
@@ -87,7 +88,8 @@ const ToClientRow kToClient[] = {
     {SessionClosed{{byId(1)}, "the peer has left"},
      R"({"type":"session_closed","payload":{"sessions":[{"sessionId":"s-1"}],"reason":"the peer has left"}})"},
     {Heartbeat{0}, R"({"type":"heartbeat","payload":{"timestamp":0}})"},
-    {ErrorMessage{Errc::kicked, "someone else"}, R"({"type":"error","payload":{"code":"kicked","message":"someone else"}})"},
+    {ErrorMessage{Errc::kicked, "someone else"},
+     R"({"type":"error","payload":{"code":"kicked","message":"someone else"}})"},
     {Unknown{"fly"}, R"({"type":"fly","payload":{}})"},
 };
 
@@ -171,12 +173,8 @@ TEST_CASE("long reasons are cut between characters", "[wire][control]") {
     std::size_t kept;
   };
   const Row rows[] = {
-      {std::string(256, 'a'), 256},
-      {std::string(257, 'a'), 256},
-      {std::string(255, 'a') + "é", 255},
-      {std::string(254, 'a') + "é", 256},
-      {std::string(254, 'a') + "界", 254},
-      {std::string(253, 'a') + "😀", 253},
+      {std::string(256, 'a'), 256},       {std::string(257, 'a'), 256},        {std::string(255, 'a') + "é", 255},
+      {std::string(254, 'a') + "é", 256}, {std::string(254, 'a') + "界", 254}, {std::string(253, 'a') + "😀", 253},
       {std::string(1024, 'a'), 256},
   };
   for (const Row& row : rows) {
@@ -188,7 +186,8 @@ TEST_CASE("long reasons are cut between characters", "[wire][control]") {
 
 TEST_CASE("a text that is not UTF-8 never makes a message that is not", "[wire][control]") {
   // The system's own words, or a peer's, come in any encoding; a WebSocket text must be UTF-8 (RFC 6455, section 8.1).
-  for (const std::string hostile : {"\xff", "caf\xe9", "\xc3", "\xe5\xae", "\xed\xa0\x80", "ok \xf0\x9f\x98", "\x80\x80\x80"}) {
+  for (const std::string hostile :
+       {"\xff", "caf\xe9", "\xc3", "\xe5\xae", "\xed\xa0\x80", "ok \xf0\x9f\x98", "\x80\x80\x80"}) {
     INFO(hostile);
     const auto decoded = decodeToClient(encode(MessageToClient{SessionClosed{{byId(1)}, hostile}}));
     REQUIRE(decoded.ok());

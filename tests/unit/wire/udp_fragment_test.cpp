@@ -100,14 +100,14 @@ TEST_CASE("fragments that overlap, overrun or hold nothing are dropped", "[wire]
       Bytes(kFragmentHeaderSize - 1, 0xff),
       fragment(5, 0, 0, 1),
       fragment(5, 65'507, 0, 0),
-      fragment(5, 65'507, 0, 47'999),          // too short for its place
-      fragment(5, 65'507, 0, 48'001),          // overlaps the second
-      fragment(5, 65'507, 1, 48'000),          // not at a cut
-      fragment(5, 65'507, 47'999, 17'508),     // overlaps the first
-      fragment(5, 65'507, 48'000, 17'506),     // leaves a byte out
-      fragment(5, 65'507, 48'000, 17'508),     // runs over the end
-      fragment(5, 65'507, 65'507, 1),          // begins at the end
-      fragment(5, 65'508, 0, 48'000),          // longer than a datagram can be
+      fragment(5, 65'507, 0, 47'999),       // too short for its place
+      fragment(5, 65'507, 0, 48'001),       // overlaps the second
+      fragment(5, 65'507, 1, 48'000),       // not at a cut
+      fragment(5, 65'507, 47'999, 17'508),  // overlaps the first
+      fragment(5, 65'507, 48'000, 17'506),  // leaves a byte out
+      fragment(5, 65'507, 48'000, 17'508),  // runs over the end
+      fragment(5, 65'507, 65'507, 1),       // begins at the end
+      fragment(5, 65'508, 0, 48'000),       // longer than a datagram can be
       fragment(5, 65'535, 48'000, 17'535),
       fragment(5, 100, 48'000, 100),
       fragment(5, 48'000, 48'000, 1),

@@ -50,7 +50,8 @@ TEST_CASE("relay packets", "[wire][udp]") {
     CHECK(packet->fragment == row.fragment);
     CHECK(packet->payload.size() == row.payload);
     std::vector<std::uint8_t> again(kUdpHeaderSize);
-    encodeUdpHeader(std::span{again}.first<kUdpHeaderSize>(), packet->session, packet->fragment, packet->payload.size());
+    encodeUdpHeader(std::span{again}.first<kUdpHeaderSize>(), packet->session, packet->fragment,
+                    packet->payload.size());
     again.insert(again.end(), packet->payload.begin(), packet->payload.end());
     CHECK(again == datagram);
   }
@@ -81,7 +82,8 @@ TEST_CASE("the two numbers of a session", "[wire][udp]") {
 TEST_CASE("bind and bound, byte for byte", "[wire][udp]") {
   const auto key = *DataKey::parse("000102030405060708090a0b0c0d0e0f");
   const auto bind = encodeBind({UdpSession{0x80000002}, key});
-  CHECK(toHex(bind) == toHex(bytes("80 00 00 00 | 00 15 | 01 | 80 00 00 02 | 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f")));
+  CHECK(toHex(bind) ==
+        toHex(bytes("80 00 00 00 | 00 15 | 01 | 80 00 00 02 | 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f")));
   CHECK(bind.size() == 27);
   const auto packet = decodeUdpPacket(bind);
   REQUIRE(packet);
