@@ -8,6 +8,8 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/chuantouConfig.cmake.i
                               ${PROJECT_BINARY_DIR}/chuantouConfig.cmake
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/chuantou)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/chuantouConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+# Relative to the file itself, so that `cmake --install --prefix` elsewhere works too.
+file(RELATIVE_PATH CHUANTOU_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/chuantou.pc.in ${PROJECT_BINARY_DIR}/chuantou.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/chuantouConfig.cmake ${PROJECT_BINARY_DIR}/chuantouConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/chuantou)

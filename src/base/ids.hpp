@@ -41,6 +41,23 @@ struct DataKey {
   bool operator==(const DataKey&) const = default;
 };
 
+/// Clients choose keys: without a salt that they cannot know they could choose them to collide.
+class DataKeyHash {
+ public:
+  explicit DataKeyHash(RandomSource& random) : salt_{random.next() | 1, random.next() | 1} {}
+  std::size_t operator()(const DataKey& key) const noexcept {
+    std::uint64_t half[2];
+    std::memcpy(half, key.bytes.data(), sizeof half);
+    // Multiply-shift of both halves (Dietzfelbinger et al., 1997).
+    std::uint64_t h = (half[0] ^ salt_[1]) * salt_[0] ^ (half[1] ^ salt_[0]) * salt_[1];
+    h ^= h >> 32;
+    return static_cast<std::size_t>(h * salt_[0] >> 8);
+  }
+
+ private:
+  std::uint64_t salt_[2];
+};
+
 /// A session's public number; written "s-2f" in messages and logs.
 enum class SessionId : std::uint64_t {};
 std::string toString(SessionId id);
@@ -57,14 +74,4 @@ enum class UdpSession : std::uint32_t {};
 template <>
 struct std::hash<chuantou::ClientId> {
   std::size_t operator()(const chuantou::ClientId& id) const noexcept { return std::hash<std::string>{}(id.str()); }
-};
-template <>
-struct std::hash<chuantou::DataKey> {
-  // The key is random already: any eight of its bytes are a good hash, and one that an attacker cannot choose for
-  // keys that the server makes. Keys that clients make can collide only in their own sessions' buckets, and are limited.
-  std::size_t operator()(const chuantou::DataKey& key) const noexcept {
-    std::size_t h;
-    std::memcpy(&h, key.bytes.data(), sizeof h);
-    return h;
-  }
 };

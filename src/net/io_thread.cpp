@@ -2,6 +2,10 @@
 
 namespace chuantou::net {
 
+namespace {
+constexpr int kMaxLastHandlers = 1'000'000;
+}
+
 IoThread::IoThread() = default;
 IoThread::~IoThread() { stop(); }
 
@@ -16,7 +20,13 @@ void IoThread::stop() noexcept {
     stopped_ = true;
     asio::post(context_, [this] { context_.stop(); });  // after all that was posted before
   }
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  // What was cancelled last may not have been told yet. Its handlers run here: the objects that they speak of still live,
+  // which cannot be said of the time when the context goes.
+  context_.restart();
+  for (int i = 0; i < kMaxLastHandlers && context_.poll_one() > 0; ++i) {
+  }
 }
 
 std::span<std::uint8_t> IoThread::scratch() {

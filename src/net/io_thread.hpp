@@ -20,7 +20,8 @@ class IoThread {
   IoThread& operator=(const IoThread&) = delete;
 
   void start();
-  /// Lets what was posted run, then ends the thread; handlers that still wait are destroyed with the object.
+  /// Lets what was posted run, then ends the thread. What is ready after that runs on the caller's thread; handlers that
+  /// still wait are destroyed with the object. Not to be called on the thread itself.
   void stop() noexcept;
   bool onThread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "base/utf8.hpp"
 #include "net/websocketpp_config.hpp"
 
 namespace chuantou::net {
@@ -239,6 +240,8 @@ struct WebSocketCodec::Impl {
     std::string& payload = message->get_raw_payload();
     switch (message->get_opcode()) {
       case opcode::text:
+        // websocketpp lets a fragmented text end inside a character (RFC 6455, section 8.1).
+        if (!isUtf8(payload)) return fail(wpp::close::status::invalid_payload, "a text that is not UTF-8");
         return push(Event::Kind::text, std::move(payload));
       case opcode::binary:
         return push(Event::Kind::binary);

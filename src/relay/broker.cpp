@@ -19,7 +19,7 @@ Broker::Broker(BrokerConfig config, RandomSource& random)
       random_(random),
       clients_(config_.maxClients),
       sessions_(random),
-      waiting_(config_.maxWaitingChannels, config_.keyPatience) {}
+      waiting_(config_.maxWaitingChannels, config_.keyPatience, random) {}
 
 void Broker::handleControlOpened(Now now, ControlId control, std::string address) {
   Control& c = controls_[static_cast<std::uint64_t>(control)];
@@ -153,6 +153,7 @@ void Broker::on(Now, ControlId id, Control& control, Unregister&) {
 void Broker::on(Now, ControlId id, Control&, GetClientList&) {
   ClientList list;
   for (const ClientRecord* record : clients_.list()) {
+    if (list.clients.size() == kMaxListedClients) break;
     list.clients.push_back(ClientInfo{record->id.str(), record->registeredAtMs});
   }
   act(Send{id, std::move(list)});

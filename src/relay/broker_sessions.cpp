@@ -169,6 +169,8 @@ void Broker::removeSession(Session& session) {
 }
 
 void Broker::removeSessionsOf(const ClientId& id, std::string_view reason, Which which) {
+  const ClientRecord* record = clients_.find(id);
+  if (!record || record->sessions == 0) return;
   std::vector<SessionId> mine;
   for (const auto& [number, session] : sessions_.all()) {
     if (which == Which::udpOnly && session.transport != Transport::udp) continue;

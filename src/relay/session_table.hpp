@@ -35,7 +35,7 @@ struct Session {
 
 class SessionTable {
  public:
-  explicit SessionTable(RandomSource& random) : random_(random) {}
+  explicit SessionTable(RandomSource& random) : random_(random), keys_(16, DataKeyHash{random}) {}
 
   /// Null when the initiator's key is known already.
   Session* add(const ClientId& from, const ClientId& to, const DataKey& initiatorKey, std::uint16_t port,
@@ -61,7 +61,7 @@ class SessionTable {
   RandomSource& random_;
   std::uint64_t last_ = 0;
   std::unordered_map<std::uint64_t, Session> sessions_;
-  std::unordered_map<DataKey, KeyUse> keys_;
+  std::unordered_map<DataKey, KeyUse, DataKeyHash> keys_;
   std::unordered_map<std::uint32_t, SessionId> udp_;
 };
 

@@ -13,7 +13,8 @@ namespace chuantou::relay {
 
 class WaitingRoom {
  public:
-  WaitingRoom(std::size_t limit, Duration patience) : limit_(limit), patience_(patience) {}
+  WaitingRoom(std::size_t limit, Duration patience, RandomSource& random)
+      : limit_(limit), patience_(patience), waiting_(16, DataKeyHash{random}) {}
 
   /// Returns a channel that must go: this one if its key waits already; the oldest if the room was full. An honest channel
   /// waits for a moment only, so that whoever fills the room with others loses those first.
@@ -32,7 +33,7 @@ class WaitingRoom {
   };
   std::size_t limit_;
   Duration patience_;
-  std::unordered_map<DataKey, ChannelId> waiting_;
+  std::unordered_map<DataKey, ChannelId, DataKeyHash> waiting_;
   std::deque<Entry> order_;  ///< oldest first; may name channels that have left
 };
 

@@ -20,6 +20,8 @@ inline constexpr std::size_t kMaxBatch = 64;
 /// Longest message to the server, and to a client (client lists).
 inline constexpr std::size_t kMaxMessageToServer = 64 * 1024;
 inline constexpr std::size_t kMaxMessageToClient = 4 * 1024 * 1024;
+/// Most clients in one client_list, so that it stays well below kMaxMessageToClient.
+inline constexpr std::size_t kMaxListedClients = 20'000;
 /// Longest text for people that is passed on; longer ones are cut.
 inline constexpr std::size_t kMaxReason = 256;
 

@@ -38,7 +38,7 @@ class SessionDesk {
   using SendFunction = std::function<void(const wire::MessageToServer& message)>;
 
   SessionDesk(net::IoThread& thread, RandomSource& random, SendFunction send)
-      : thread_(thread), random_(random), send_(std::move(send)) {}
+      : thread_(thread), random_(random), send_(std::move(send)), entries_(16, DataKeyHash{random}) {}
 
   /// Returns the key with which the session's data channel begins.
   DataKey request(const Target& target, wire::Transport transport, std::uint16_t localPort,
@@ -70,7 +70,7 @@ class SessionDesk {
   net::IoThread& thread_;
   RandomSource& random_;
   SendFunction send_;
-  std::unordered_map<DataKey, Entry> entries_;
+  std::unordered_map<DataKey, Entry, DataKeyHash> entries_;
   std::unordered_map<std::uint64_t, DataKey> keys_;  ///< by session id
   std::map<Batch, std::vector<DataKey>> waiting_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

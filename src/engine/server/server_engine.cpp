@@ -99,7 +99,7 @@ void ServerEngine::listen() {
   host_ = listening->host;
   port_ = listening->port;
   broker_->relayPort = port_;
-  udp_ = std::make_unique<UdpRelay>(*front_, std::move(listening->udp));
+  udp_ = std::make_unique<UdpRelay>(std::move(listening->udp));
 }
 
 void ServerEngine::stop() noexcept {

@@ -12,9 +12,6 @@ std::uint32_t evenOf(UdpSession session) { return static_cast<std::uint32_t>(ses
 std::size_t endOf(UdpSession session) { return static_cast<std::uint32_t>(session) & 1u; }
 }  // namespace
 
-UdpRelay::UdpRelay(net::IoThread& thread, std::vector<net::UdpSocket> sockets)
-    : thread_(thread), sockets_(std::move(sockets)) {}
-
 void UdpRelay::start() {
   for (net::UdpSocket& socket : sockets_) {
     net::UdpReceiver::enableTrains(socket);

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <unordered_map>
 
-#include "net/io_thread.hpp"
 #include "net/udp_batch.hpp"
 #include "wire/udp_packet.hpp"
 
@@ -20,7 +19,7 @@ struct UdpRelayStats {
 /// On one thread, but for stats(). It answers nobody but a bind with the right key, and with fewer bytes than that.
 class UdpRelay {
  public:
-  UdpRelay(net::IoThread& thread, std::vector<net::UdpSocket> sockets);
+  explicit UdpRelay(std::vector<net::UdpSocket> sockets) : sockets_(std::move(sockets)) {}
   void start();
   void add(UdpSession initiator, const DataKey& initiatorKey, const DataKey& targetKey);
   void remove(UdpSession initiator);
@@ -41,7 +40,6 @@ class UdpRelay {
   void handle(net::UdpSocket& socket, const net::Datagram& datagram);
   void handleBind(net::UdpSocket& socket, const net::UdpEndpoint& from, std::span<const std::uint8_t> payload);
 
-  net::IoThread& thread_;
   std::vector<net::UdpSocket> sockets_;
   std::unordered_map<std::uint32_t, Entry> entries_;
   std::unique_ptr<net::UdpReceiver> receiver_;  ///< at the first datagram

@@ -55,13 +55,28 @@ TEST_CASE("data keys", "[base][ids]") {
     CHECK_FALSE(DataKey::parse(bad));
   }
   test::SeededRandom random{1};
-  std::unordered_set<DataKey> seen;
+  std::unordered_set<DataKey, DataKeyHash> seen{16, DataKeyHash{random}};
   for (int i = 0; i < 1000; ++i) {
     const DataKey made = DataKey::random(random);
     CHECK(DataKey::parse(made.hex()) == made);
     seen.insert(made);
   }
   CHECK(seen.size() == 1000);
+}
+
+TEST_CASE("keys that a client chooses to be alike do not collide", "[base][ids]") {
+  test::SeededRandom random{1};
+  const DataKeyHash hash{random};
+  for (const std::size_t at : {std::size_t{0}, std::size_t{8}}) {  // either half the same in all of them
+    std::unordered_set<std::size_t> buckets;
+    for (std::uint32_t i = 0; i < 4096; ++i) {
+      DataKey key;
+      key.bytes.fill(0x5a);
+      for (std::size_t byte = 0; byte < 4; ++byte) key.bytes[at + byte] = static_cast<std::uint8_t>(i >> 8 * byte);
+      buckets.insert(hash(key) % 4099);
+    }
+    CHECK(buckets.size() > 2300);  // of 4,099 at random: 2,588 expected
+  }
 }
 
 TEST_CASE("session ids", "[base][ids]") {
