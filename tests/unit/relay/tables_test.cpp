@@ -128,7 +128,7 @@ TEST_CASE("a session that ends does not take a key that another one has now", "[
 }
 
 TEST_CASE("the waiting room", "[relay][waiting_room]") {
-  SeededRandom random{1};
+  test::SeededRandom random{1};
   WaitingRoom room{2, 10s, random};
   CHECK_FALSE(room.add(keyOf(9), ChannelId{9}, kStart));
   CHECK_FALSE(room.add(keyOf(1), ChannelId{1}, kStart));
