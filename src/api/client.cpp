@@ -68,13 +68,15 @@ void Client::listen(std::uint16_t port, StreamHandler handler) { impl_->listen(p
 void Client::unlisten(std::uint16_t port) { impl_->unlisten(port); }
 
 Stream Client::connect(const std::string& peer, std::uint16_t port, Stream::Duration deadline) {
-  auto answer = std::make_shared<std::promise<Stream>>();
+  auto answer = std::make_shared<std::promise<Result<Stream>>>();
   auto future = answer->get_future();
   impl_->asyncConnect(peer, port, deadline, [answer](std::error_code ec, const Error* detail, auto stream) {
-    if (!ec) return answer->set_value(Stream{std::move(stream)});
-    answer->set_exception(std::make_exception_ptr(*detail));
+    if (ec) return answer->set_value(*detail);
+    answer->set_value(Stream{std::move(stream)});
   });
-  return future.get();  // the operation has the deadline
+  auto result = future.get();  // the operation has the deadline
+  if (!result) throw result.error();
+  return std::move(*result);
 }
 
 void Client::asyncConnect(const std::string& peer, std::uint16_t port, std::function<void(std::error_code, Stream)> done) {
@@ -87,13 +89,15 @@ void Client::asyncConnect(const std::string& peer, std::uint16_t port, std::func
 std::vector<PeerInfo> Client::peers(Stream::Duration deadline) { return impl_->peers(deadline); }
 
 PingResult Client::ping(const std::string& peer, Stream::Duration deadline) {
-  auto answer = std::make_shared<std::promise<PingResult>>();
+  auto answer = std::make_shared<std::promise<Result<PingResult>>>();
   auto future = answer->get_future();
   impl_->asyncPing(peer, deadline, [answer](const Error* error, std::chrono::microseconds rtt) {
-    if (!error) return answer->set_value(PingResult{rtt});
-    answer->set_exception(std::make_exception_ptr(*error));
+    if (error) return answer->set_value(*error);
+    answer->set_value(PingResult{rtt});
   });
-  return future.get();
+  auto result = future.get();
+  if (!result) throw result.error();
+  return *result;
 }
 
 void Client::onStateChange(std::function<void(ClientState, std::error_code)> handler) { impl_->onStateChange = std::move(handler); }

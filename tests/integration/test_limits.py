@@ -136,6 +136,9 @@ class Floods(IntegrationTest):
 class Descriptors(IntegrationTest):
     """A process at its limit of descriptors waits for some to come free; it neither ends nor spins."""
 
+    # UBSan looks at an object's memory through a pipe, and takes a pipe that it does not get for an object that is none.
+    false_complaint = r".*runtime error: member .* which does not point to an object of type .*\n.*invalid vptr\n<memory cannot be printed>\n"
+
     def limited(self, daemon, files):
         """Starts a daemon with so many descriptors and no right to more."""
         argv = [need("prlimit", "util-linux"), f"--nofile={files}:{files}", "--", *daemon.argv()]

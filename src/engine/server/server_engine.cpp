@@ -41,9 +41,12 @@ ServerEngine::ServerEngine(ServerConfig config)
 ServerEngine::~ServerEngine() { stop(); }
 
 void ServerEngine::start() {
-  const std::lock_guard lock{lifecycle_};
-  if (running_) return;
-  front_ = std::make_unique<net::IoThread>();
+  const std::lock_guard one{startStop_};
+  {
+    const std::lock_guard lock{lifecycle_};
+    if (running_) return;
+    front_ = std::make_shared<net::IoThread>();
+  }
   random_ = std::make_unique<net::SystemRandom>();
 
   relay::BrokerConfig broker;
@@ -70,12 +73,16 @@ void ServerEngine::start() {
     for (unsigned i = 0; i < threads; ++i) relayThreads_.push_back(std::make_unique<net::IoThread>());
   }
   startedAt_ = Clock::now();
+  serveHttp_ = true;
   deadlines_ = std::make_unique<net::DeadlineQueue>(front_->executor(), config_.handshakeTimeout);
   tickTimer_ = std::make_unique<net::Timer>(front_->context());
   for (net::AcceptLoop& loop : acceptors_) loop.start();
   udp_->start();
   tick();
-  running_ = true;
+  {
+    const std::lock_guard lock{lifecycle_};
+    running_ = true;
+  }
   for (const auto& thread : relayThreads_) thread->start();
   front_->start();
   log_.log(LogLevel::info, "server", "listening on {}", formatHostPort(host_, port_));
@@ -103,16 +110,22 @@ void ServerEngine::listen() {
 }
 
 void ServerEngine::stop() noexcept {
-  const std::lock_guard lock{lifecycle_};
-  if (!running_.exchange(false)) return;
-  if (httpWorkers_) {
-    httpWorkers_->stop();
-    httpWorkers_->join();
+  const std::lock_guard one{startStop_};
+  {
+    const std::lock_guard lock{lifecycle_};
+    if (!std::exchange(running_, false)) return;
   }
-  front_->tryCall([this] {
+  std::unique_ptr<asio::thread_pool> workers;
+  front_->tryCall([this, &workers] {
+    serveHttp_ = false;
+    workers = std::move(httpWorkers_);
     for (const auto& [id, channel] : controls_) channel->close(1001, "the server stops");
     return true;
   });
+  if (workers) {  // a handler may be asking this very server: its question is answered, or refused, before
+    workers->stop();
+    workers->join();
+  }
   front_->stop();
   for (const auto& thread : relayThreads_) thread->stop();
   // In an order in which nothing refers to what is gone: sockets and handlers first, contexts last.
@@ -123,9 +136,11 @@ void ServerEngine::stop() noexcept {
   udp_.reset();
   deadlines_.reset();
   tickTimer_.reset();
-  httpWorkers_.reset();
   relayThreads_.clear();
-  front_.reset();
+  {
+    const std::lock_guard lock{lifecycle_};
+    front_.reset();
+  }
   log_.log(LogLevel::info, "server", "stopped");
 }
 
@@ -208,10 +223,10 @@ void ServerEngine::onText(net::MessageChannel& channel, std::string text) {
 void ServerEngine::onHeard(net::MessageChannel& channel) { broker_->handleHeard(now(), ControlId{channel.tag}); }
 
 void ServerEngine::onRequest(net::MessageChannel& channel, net::HttpRequest request) {
-  if (!httpHandler_) return channel.respond(net::HttpResponse{404, "text/plain", "Not Found\n"});
+  if (!httpHandler_ || !serveHttp_) return channel.respond(net::HttpResponse{404, "text/plain", "Not Found\n"});
   if (!httpWorkers_) httpWorkers_ = std::make_unique<asio::thread_pool>(1);
-  asio::post(*httpWorkers_, [this, target = channel.weak_from_this(), request = std::move(request)] {
-    net::HttpResponse response = httpHandler_(request);
+  asio::post(*httpWorkers_, [this, handler = httpHandler_, target = channel.weak_from_this(), request = std::move(request)] {
+    net::HttpResponse response = handler(request);
     asio::post(front_->context(), [target, response = std::move(response)] {
       if (const auto asker = target.lock()) asker->respond(response);
     });
@@ -324,9 +339,13 @@ void ServerEngine::onPumpEnd(SessionId session, const net::PumpResult& result) {
 
 template <class F>
 auto ServerEngine::onFront(F f) -> decltype(f()) {
-  const std::lock_guard lock{lifecycle_};
-  if (!running_) return {};
-  return front_->tryCall(std::move(f)).value_or(decltype(f()){});
+  std::shared_ptr<net::IoThread> front;
+  {
+    const std::lock_guard lock{lifecycle_};
+    if (!running_) return {};
+    front = front_;
+  }
+  return front->tryCall(std::move(f)).value_or(decltype(f()){});
 }
 
 std::vector<ServerClientInfo> ServerEngine::clients() {

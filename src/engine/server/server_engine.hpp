@@ -80,8 +80,10 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   net::HttpHandler httpHandler_;
   std::string host_;
   std::uint16_t port_ = 0;
-  std::mutex lifecycle_;
-  std::atomic<bool> running_{false};
+  std::mutex startStop_;   ///< one start() or stop() at a time
+  std::mutex lifecycle_;   ///< of the next two; held for a moment only
+  bool running_ = false;
+  std::shared_ptr<net::IoThread> front_;
   TimePoint startedAt_{};
 
   std::unique_ptr<net::SystemRandom> random_;
@@ -94,6 +96,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::unordered_map<std::uint64_t, net::TcpSocket> channels_;
   std::unordered_map<std::uint64_t, Relay> relays_;
   std::unique_ptr<asio::thread_pool> httpWorkers_;
+  bool serveHttp_ = false;
   std::uint64_t lastControl_ = 0;
   std::uint64_t lastChannel_ = 0;
   std::size_t nextThread_ = 0;
@@ -104,8 +107,6 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::uint64_t rejected_ = 0;
   std::atomic<std::uint64_t> relayedBytes_{0};
 
-  // Last, so that they end first: their handlers refer to all of the above.
-  std::unique_ptr<net::IoThread> front_;
   std::vector<std::unique_ptr<net::IoThread>> relayThreads_;
 };
 

@@ -16,6 +16,8 @@ _SANITIZER = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error: ")
 
 class IntegrationTest(unittest.TestCase):
     maxDiff = 4000
+    # What a sanitizer says by mistake where a test takes from it what it needs itself.
+    false_complaint = None
 
     def setUp(self):
         self.tmp = Path(tempfile.mkdtemp(prefix="chuantou-test-"))
@@ -36,9 +38,12 @@ class IntegrationTest(unittest.TestCase):
     def no_sanitizer_complained(self):
         for process in self.started:
             process.err.join(5)
-            complaint = _SANITIZER.search(process.err.text())
+            text = process.err.text()
+            if self.false_complaint:
+                text = re.sub(self.false_complaint, "", text)
+            complaint = _SANITIZER.search(text)
             if complaint:
-                self.fail(f"{process.name}:\n{process.err.text()[complaint.start():][:8000]}")
+                self.fail(f"{process.name}:\n{text[complaint.start():][:8000]}")
 
     def start(self, argv, name=None, **options):
         """Starts a program that ends with the test at the latest."""
