@@ -74,7 +74,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
     const std::size_t index = next_++;
     ++running_;
     sockets_.push_back(std::make_unique<TcpSocket>(context_));
-    openForDial(*sockets_[index], endpoints_[index].protocol());
+    openForDial(*sockets_[index], endpoints_[index]);
     sockets_[index]->async_connect(endpoints_[index], [self = shared_from_this(), index](const ErrorCode& ec) {
       --self->running_;
       if (!self->done_) return;

@@ -11,14 +11,17 @@ void set(int fd, int level, int name, int value) { ::setsockopt(fd, level, name,
 }  // namespace
 
 namespace {
-void setDataOptions(int fd) {
-  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+void setKeepAlive(int fd) {
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #ifdef TCP_KEEPIDLE
   set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
   set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
   set(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
 #endif
+}
+void setDataOptions(int fd) {
+  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  setKeepAlive(fd);
 }
 }  // namespace
 
@@ -32,12 +35,13 @@ void prepareAccepted(TcpSocket& socket) {
 #endif
 }
 
-void openForDial(TcpSocket& socket, const asio::ip::tcp& protocol) {
+void openForDial(TcpSocket& socket, const TcpEndpoint& to) {
   ErrorCode ec;
-  socket.open(protocol, ec);
+  socket.open(to.protocol(), ec);
   if (ec) return;  // connecting will say the same
   socket.non_blocking(true, ec);
-  setDataOptions(socket.native_handle());
+  set(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, 1);
+  if (!to.address().is_loopback()) setKeepAlive(socket.native_handle());
 }
 
 void closeWithReset(TcpSocket& socket) noexcept {

@@ -10,8 +10,9 @@ namespace chuantou::net {
 void prepareListening(Acceptor& acceptor);
 /// An accepted socket: non-blocking, and what prepareListening() could not pass on.
 void prepareAccepted(TcpSocket& socket);
-/// A socket for the network that is about to connect: opened, non-blocking, with all of the above.
-void openForDial(TcpSocket& socket, const asio::ip::tcp& protocol);
+/// A socket that is about to connect to `to`: opened, non-blocking, TCP_NODELAY; with keep-alive probes unless the peer is
+/// on this machine, where it cannot vanish without a word.
+void openForDial(TcpSocket& socket, const TcpEndpoint& to);
 /// A close() that the peer sees as a reset.
 void closeWithReset(TcpSocket& socket) noexcept;
 /// 4 MB of receive and send buffer where the system allows it.

@@ -34,7 +34,7 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
 
   void start(const DataKey& key) {
     context_.handshakes.add(weak_from_this());
-    net::openForDial(socket_, context_.link.server().protocol());
+    net::openForDial(socket_, context_.link.server());
     socket_.async_connect(context_.link.server(), [self = shared_from_this(), key](const net::ErrorCode& ec) {
       if (!self->targets_) return;
       if (ec) return self->end();
