@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "fuzz_input.hpp"
 #include "net/websocket_codec.hpp"
 
@@ -41,6 +42,7 @@ Result run(bool server, const std::string& bytes, const std::vector<std::size_t>
           result.events.empty() || result.events.back()[0] != static_cast<char>('0' + static_cast<int>(Kind::closed)),
           "an event after the end");
       expect(event.kind != Kind::text || event.data.size() <= kMaxMessage, "a message that is too long");
+      expect(event.kind != Kind::text || isUtf8(event.data), "a text that is not UTF-8");
       result.events.push_back(static_cast<char>('0' + static_cast<int>(event.kind)) + event.data +
                               event.request.method + " " + event.request.path + "?" + event.request.query + "\n" +
                               event.request.body);
