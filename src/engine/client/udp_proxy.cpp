@@ -154,10 +154,6 @@ void UdpProxy::start() {
   }
 }
 
-void UdpProxy::onLost() {
-  // The desk has told the flows already.
-}
-
 void UdpProxy::wait(net::UdpSocket& socket) {
   socket.async_wait(net::UdpSocket::wait_read, [this, &socket, weak = std::weak_ptr{alive_}](const net::ErrorCode& ec) {
     if (!ec && weak.lock()) receive(socket);

@@ -12,8 +12,6 @@ class UdpProxy {
            std::vector<net::UdpSocket> sockets, ProxyStats& stats);
   ~UdpProxy();
   void start();
-  /// Sessions are gone; the next datagram of each source makes a new one.
-  void onLost();
 
  private:
   class Flow;
@@ -24,7 +22,6 @@ class UdpProxy {
   void wait(net::UdpSocket& socket);
   void receive(net::UdpSocket& socket);
   void handle(net::UdpSocket& socket, const net::Datagram& datagram, TimePoint now);
-  void remove(const net::UdpEndpoint& source);
   void armIdleTimer();
 
   ClientContext& context_;
