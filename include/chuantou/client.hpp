@@ -74,7 +74,8 @@ struct ClientStats {
 };
 
 /// Lifetime: the destructor stops. Threads: every member is safe from any thread; callbacks run on the client's own
-/// thread and must not block. After stop() every call fails with Errc::stopped.
+/// thread and must not block: neither stop(), the destructor nor a blocking form may be called from one. After stop()
+/// every call fails with Errc::stopped.
 class Client {
  public:
   /// Called with each stream that a peer opens. Runs on the client's thread: keep the Stream and use its callback

@@ -30,7 +30,6 @@ struct HttpResponse {
 /// Runs on a thread of its own (it may block for seconds), never on an I/O thread. Must not throw.
 using HttpHandler = std::function<HttpResponse(const HttpRequest& request)>;
 
-inline constexpr std::size_t kMaxHttpHead = 16 * 1024;
 inline constexpr std::size_t kMaxHttpBody = 256 * 1024;
 
 }  // namespace chuantou::net
