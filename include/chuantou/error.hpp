@@ -32,6 +32,8 @@ enum class Errc {
   not_found,            ///< no such proxy, service or client
   not_running,          ///< the program or connection that is asked is not running
   system_error,         ///< anything else the operating system reported
+  peer_key_changed,     ///< a peer proved another key than the one that is remembered
+  certificate_rejected,  ///< the server's certificate is not the pinned one, or nobody vouches for it
   // Protocol: said by the other side, or to it.
   protocol_error = 100,  ///< bytes that the protocol does not allow
   version_mismatch,      ///< the two sides speak no common version
@@ -46,6 +48,9 @@ enum class Errc {
   kicked,                ///< another connection registered the same id
   session_unknown,       ///< a session that does not exist (any more)
   unknown_type,          ///< a message of a type that this version does not know
+  identity_required,     ///< the server wants clients to have a key
+  name_taken,            ///< the id belongs to another key
+  encryption_required,   ///< one side wants encryption between the clients, the other does without
 };
 
 /// What a caller does next.

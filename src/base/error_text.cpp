@@ -34,6 +34,13 @@ constexpr Text kTexts[] = {
     {Errc::not_found, "", "there is no {0}{1}", "没有 {0}{1}"},
     {Errc::not_running, "", "{0} is not running{1}", "{0} 没有在运行{1}"},
     {Errc::system_error, "", "{0} failed{1}", "{0} 失败{1}"},
+    {Errc::peer_key_changed, "",
+     "client \"{0}\" has another key than before{1}; somebody may be posing as it, or it was set up anew: if you know that it was, "
+     "run ctc peers forget {0}",
+     "客户端 \"{0}\" 的密钥与之前不同{1}；可能有人冒充它，也可能它被重新安装：确认无误后请运行 ctc peers forget {0}"},
+    {Errc::certificate_rejected, "",
+     "the certificate of {0} is not trusted{1}; give the fingerprint of the server's join line with --fingerprint",
+     "不信任 {0} 的证书{1}；请用 --fingerprint 指定服务器加入命令中的指纹"},
     {Errc::protocol_error, "protocol_error", "{0} broke the protocol{1}", "{0} 违反协议{1}"},
     {Errc::version_mismatch, "version_mismatch",
      "{0} speaks another version of the protocol{1}; install the same version on both sides",
@@ -55,6 +62,14 @@ constexpr Text kTexts[] = {
     {Errc::kicked, "kicked", "another connection registered the id \"{0}\"{1}; give each client its own --id",
      "另一个连接注册了相同的标识 \"{0}\"{1}；请给每个客户端不同的 --id"},
     {Errc::unknown_type, "unknown_type", "{0} does not know that type of message{1}", "{0} 不认识这种消息{1}"},
+    {Errc::identity_required, "identity_required", "{0} wants clients to have a key{1}; install the same version on both sides",
+     "{0} 要求客户端拥有密钥{1}；请在两端安装相同的版本"},
+    {Errc::name_taken, "name_taken",
+     "the id \"{0}\" belongs to another key{1}; choose another --id, or let the operator free it with cts release {0}",
+     "标识 \"{0}\" 属于另一个密钥{1}；请选择其他 --id，或让管理员用 cts release {0} 释放它"},
+    {Errc::encryption_required, "encryption_required",
+     "{0} and this client do not agree on encryption{1}; --encryption none must be given on both sides or on neither",
+     "{0} 与本客户端的加密设置不一致{1}；--encryption none 必须两端都指定，或都不指定"},
     {Errc::session_unknown, "session_unknown", "session {0} does not exist (any more){1}", "会话 {0} 不存在（或已结束）{1}"},
 };
 

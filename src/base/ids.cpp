@@ -26,6 +26,16 @@ std::optional<ClientId> ClientId::parse(std::string_view text) {
 
 ClientId ClientId::random(RandomSource& random) { return ClientId{fmt::format("c-{:016x}", random.next())}; }
 
+std::optional<PublicKey> PublicKey::parse(std::string_view text) {
+  constexpr std::string_view kPrefix = "ed25519:";
+  if (text.substr(0, kPrefix.size()) == kPrefix) text.remove_prefix(kPrefix.size());
+  PublicKey key;
+  if (!fromHex(text, key.bytes)) return std::nullopt;
+  return key;
+}
+
+std::string PublicKey::str() const { return "ed25519:" + toHex(bytes); }
+
 DataKey DataKey::random(RandomSource& random) {
   DataKey key;
   random.fill(key.bytes);

@@ -31,6 +31,16 @@ class ClientId {
   std::string text_;
 };
 
+/// Who a client is, whatever its name: an Ed25519 public key (RFC 8032), written "ed25519:" and 64 hexadecimal digits.
+struct PublicKey {
+  std::array<std::uint8_t, 32> bytes{};
+
+  /// With or without the prefix.
+  static std::optional<PublicKey> parse(std::string_view text);
+  std::string str() const;
+  auto operator<=>(const PublicKey&) const = default;
+};
+
 /// The secret by which one side's data channel joins its session: 128 random bits, used once.
 struct DataKey {
   std::array<std::uint8_t, 16> bytes{};
@@ -70,6 +80,16 @@ enum class ControlId : std::uint64_t {};
 enum class UdpSession : std::uint32_t {};
 
 }  // namespace chuantou
+
+template <>
+struct std::hash<chuantou::PublicKey> {
+  /// The bytes are a point on a curve, as good as random unless somebody searched for it: for tables of few entries.
+  std::size_t operator()(const chuantou::PublicKey& key) const noexcept {
+    std::size_t h;
+    std::memcpy(&h, key.bytes.data(), sizeof h);
+    return h;
+  }
+};
 
 template <>
 struct std::hash<chuantou::ClientId> {

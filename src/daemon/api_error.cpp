@@ -41,6 +41,16 @@ std::string_view errcName(Errc code) {
       return "not_running";
     case Errc::system_error:
       return "system_error";
+    case Errc::peer_key_changed:
+      return "peer_key_changed";
+    case Errc::certificate_rejected:
+      return "certificate_rejected";
+    case Errc::identity_required:
+      return "identity_required";
+    case Errc::name_taken:
+      return "name_taken";
+    case Errc::encryption_required:
+      return "encryption_required";
     case Errc::protocol_error:
       return "protocol_error";
     case Errc::version_mismatch:

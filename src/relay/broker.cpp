@@ -154,7 +154,7 @@ void Broker::on(Now, ControlId id, Control&, GetClientList&) {
   ClientList list;
   for (const ClientRecord* record : clients_.list()) {
     if (list.clients.size() == kMaxListedClients) break;
-    list.clients.push_back(ClientInfo{record->id.str(), record->registeredAtMs});
+    list.clients.push_back(ClientInfo{record->id.str(), record->registeredAtMs, {}});
   }
   act(Send{id, std::move(list)});
 }

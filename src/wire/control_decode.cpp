@@ -91,6 +91,13 @@ class Fields {
     if (name != "udp") fail("protocol");
     return Transport::udp;
   }
+  std::optional<PublicKey> publicKey(const char* name) {
+    if (!find(name)) return std::nullopt;
+    auto key = PublicKey::parse(text(name));
+    if (!key) fail(name);
+    return key;
+  }
+  PeerKey peerKey() { return PeerKey{publicKey("peerKey"), flag("peerKeyTemporary")}; }
   std::vector<DataKey> keys() {
     std::vector<DataKey> out;
     const Json* v = find("keys");
@@ -221,6 +228,9 @@ Result<MessageToServer> decodeToServer(std::string_view json) {
     if (!f.find("version")) m.version = 1;  // a client of the first design says none
     m.proof = f.text("proof", false);
     m.software = f.text("software", false);
+    m.publicKey = f.publicKey("publicKey");
+    m.temporaryKey = f.flag("temporaryKey");
+    m.signature = f.text("signature", false);
     return done<Out>(type, f, std::move(m));
   }
   if (type == "unregister") return Out{Unregister{}};
@@ -232,6 +242,7 @@ Result<MessageToServer> decodeToServer(std::string_view json) {
     m.remoteHost = f.host("remoteHost");
     m.localPort = f.port("localPort", false);
     m.transport = f.transport();
+    m.plain = f.flag("plain");
     m.keys = f.keys();
     return done<Out>(type, f, std::move(m));
   }
@@ -281,7 +292,7 @@ Result<MessageToClient> decodeToClient(std::string_view json) {
     for (const Json& item : list->GetArray()) {
       if (!item.IsObject()) return bad("the field clients of client_list is wrong");
       Fields one{item};
-      ClientInfo info{one.text("id"), one.number("registeredAt", 0, INT64_MAX, false)};
+      ClientInfo info{one.text("id"), one.number("registeredAt", 0, INT64_MAX, false), one.publicKey("publicKey")};
       if (!one.wrong().empty()) f.fail("clients");
       m.clients.push_back(std::move(info));
     }
@@ -293,6 +304,9 @@ Result<MessageToClient> decodeToClient(std::string_view json) {
     m.remotePort = f.portOrNone("remotePort");
     m.remoteHost = f.host("remoteHost");
     m.transport = f.transport();
+    m.plain = f.flag("plain");
+    m.sameGroup = f.flag("sameGroup");
+    m.fromKey = f.peerKey();
     m.sessions = f.sessions();
     return done<Out>(type, f, std::move(m));
   }
@@ -300,6 +314,7 @@ Result<MessageToClient> decodeToClient(std::string_view json) {
     CreateSession m;
     m.peerClientId = f.text("peerClientId");
     m.remotePort = f.port("remotePort", false);
+    m.peerKey = f.peerKey();
     m.sessions = f.sessions();
     if (const Json* relay = f.find("relayAddr"); relay && relay->IsObject()) {
       Fields r{*relay};

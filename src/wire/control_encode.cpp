@@ -53,6 +53,10 @@ class Envelope {
     }
     writer_.EndArray();
   }
+  void peerKey(const PeerKey& peer) {
+    if (peer.key) text("peerKey", peer.key->str());
+    if (peer.temporary) flag("peerKeyTemporary", true);
+  }
   void transport(Transport value) { text("protocol", value == Transport::tcp ? "tcp" : "udp"); }
 
   void key(std::string_view name) { writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size())); }
@@ -76,6 +80,9 @@ std::string write(const Register& m) {
   out.number("version", m.version);
   out.optionalText("proof", m.proof);
   out.optionalText("software", m.software);
+  if (m.publicKey) out.text("publicKey", m.publicKey->str());
+  if (m.temporaryKey) out.flag("temporaryKey", true);
+  out.optionalText("signature", m.signature);
   return out.finish();
 }
 
@@ -113,6 +120,7 @@ std::string write(const ClientList& m) {
     out.raw().StartObject();
     out.text("id", client.id);
     out.number("registeredAt", client.registeredAtMs);
+    if (client.key) out.text("publicKey", client.key->str());
     out.raw().EndObject();
   }
   out.raw().EndArray();
@@ -126,6 +134,7 @@ std::string write(const ConnectRequest& m) {
   out.optionalText("remoteHost", m.remoteHost);
   out.number("localPort", m.localPort);
   out.transport(m.transport);
+  if (m.plain) out.flag("plain", true);
   out.key("keys");
   out.raw().StartArray();
   for (const DataKey& key : m.keys) out.string(key.hex());
@@ -139,6 +148,9 @@ std::string write(const IncomingRequest& m) {
   out.number("remotePort", m.remotePort);
   out.optionalText("remoteHost", m.remoteHost);
   out.transport(m.transport);
+  if (m.plain) out.flag("plain", true);
+  if (m.sameGroup) out.flag("sameGroup", true);
+  out.peerKey(m.fromKey);
   out.sessions(m.sessions);
   return out.finish();
 }
@@ -152,6 +164,7 @@ std::string write(const CreateSession& m) {
   out.number("port", m.relayPort);
   out.transport(m.transport);
   out.raw().EndObject();
+  out.peerKey(m.peerKey);
   out.sessions(m.sessions);
   return out.finish();
 }

@@ -30,6 +30,9 @@ struct Register {
   int version = 0;
   std::string proof;  ///< hexadecimal; empty: none
   std::string software;
+  std::optional<PublicKey> publicKey{};
+  bool temporaryKey = false;  ///< made for this run: it holds the name while it is registered, and does not come to own it
+  std::string signature{};    ///< hexadecimal; of the challenge, by publicKey
 };
 
 struct RegisterResponse {
@@ -50,9 +53,16 @@ struct GetClientList {};
 struct ClientInfo {
   std::string id;
   std::int64_t registeredAtMs = 0;  ///< since 1970
+  std::optional<PublicKey> key{};
 };
 struct ClientList {
   std::vector<ClientInfo> clients;
+};
+
+/// By which key the server knows a client.
+struct PeerKey {
+  std::optional<PublicKey> key{};  ///< none: a client without a key
+  bool temporary = false;
 };
 
 /// One session in a message. Which members travel depends on the message.
@@ -70,6 +80,7 @@ struct ConnectRequest {
   std::uint16_t localPort = 0;
   Transport transport = Transport::tcp;
   std::vector<DataKey> keys;
+  bool plain = false;  ///< without encryption between the two clients
 };
 /// The server tells the target. The same type name on the wire, told apart by its direction.
 struct IncomingRequest {
@@ -78,6 +89,9 @@ struct IncomingRequest {
   std::string remoteHost;
   Transport transport = Transport::tcp;
   std::vector<SessionRef> sessions;
+  bool plain = false;
+  PeerKey fromKey{};
+  bool sameGroup = false;  ///< both proved tokens of one group
 };
 struct CreateSession {
   std::string peerClientId;
@@ -85,6 +99,7 @@ struct CreateSession {
   std::uint16_t relayPort = 0;
   Transport transport = Transport::tcp;
   std::vector<SessionRef> sessions;
+  PeerKey peerKey{};
 };
 struct AcceptSession {
   std::vector<SessionRef> sessions;

@@ -3,7 +3,7 @@
 #include "base/hex.hpp"
 #include "chuantou/version.hpp"
 #include "net/sys_error.hpp"
-#include "net/token_proof.hpp"
+#include "crypto/token_proof.hpp"
 
 namespace chuantou::engine {
 
@@ -130,7 +130,7 @@ void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response)
     // Some challenge must be there before an id can be signed: the server makes ids for those that have none.
     std::vector<std::uint8_t> challenge(response.challenge.size() / 2);
     if (!fromHex(response.challenge, challenge)) return fail(Error{Errc::protocol_error, url_.str(), "a bad challenge"}, false);
-    return sendRegister(net::tokenProof(config_.token, challenge, id_));
+    return sendRegister(crypto::tokenProof(config_.token, challenge, id_));
   }
   if (!response.success) {
     const bool ofId = response.code == Errc::invalid_argument;

@@ -4,7 +4,7 @@
 
 #include "base/endpoint_text.hpp"
 #include "net/listener.hpp"
-#include "net/token_proof.hpp"
+#include "crypto/token_proof.hpp"
 
 namespace chuantou::engine {
 
@@ -53,7 +53,7 @@ void ServerEngine::start() {
   if (!config_.token.empty()) {
     broker.checkProof = [token = config_.token](std::span<const std::uint8_t> challenge, std::string_view id,
                                                 std::string_view proof) {
-      return net::tokenProofMatches(token, challenge, id, proof);
+      return crypto::tokenProofMatches(token, challenge, id, {}, proof);
     };
   }
   broker.heartbeatInterval = config_.heartbeatInterval;

@@ -29,6 +29,11 @@ bool isCode(int number) {
     case Errc::not_found:
     case Errc::not_running:
     case Errc::system_error:
+    case Errc::peer_key_changed:
+    case Errc::certificate_rejected:
+    case Errc::identity_required:
+    case Errc::name_taken:
+    case Errc::encryption_required:
     case Errc::protocol_error:
     case Errc::version_mismatch:
     case Errc::auth_required:
@@ -169,6 +174,9 @@ TEST_CASE("names on the wire", "[base][error]") {
       {Errc::kicked, "kicked"},
       {Errc::session_unknown, "session_unknown"},
       {Errc::unknown_type, "unknown_type"},
+      {Errc::identity_required, "identity_required"},
+      {Errc::name_taken, "name_taken"},
+      {Errc::encryption_required, "encryption_required"},
   };
   std::set<Errc> onTheWire;
   for (const Row& row : rows) {

@@ -22,10 +22,11 @@ const std::map<std::string, std::set<std::string>> kLayers{
     {"relay", {"wire", "base"}},
     {"routing", {"base"}},
     {"dht", {"base"}},
-    {"net", {"relay", "stream", "routing", "dht", "nat", "stun", "wire", "base"}},
-    {"engine", {"net", "relay", "stream", "routing", "dht", "nat", "stun", "wire", "base"}},
-    {"api", {"engine", "net", "relay", "stream", "routing", "dht", "nat", "stun", "wire", "base"}},
-    {"daemon", {"api", "engine", "net", "relay", "stream", "routing", "dht", "nat", "stun", "wire", "base"}},
+    {"crypto", {"base"}},
+    {"net", {"crypto", "relay", "stream", "routing", "dht", "nat", "stun", "wire", "base"}},
+    {"engine", {"net", "crypto", "relay", "stream", "routing", "dht", "nat", "stun", "wire", "base"}},
+    {"api", {"engine", "net", "crypto", "relay", "stream", "routing", "dht", "nat", "stun", "wire", "base"}},
+    {"daemon", {"api", "engine", "net", "crypto", "relay", "stream", "routing", "dht", "nat", "stun", "wire", "base"}},
 };
 
 /// No sockets, clocks, threads or chance of their own: all of that is handed in.
