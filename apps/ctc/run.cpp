@@ -15,6 +15,7 @@
 #include "daemon/random_token.hpp"
 #include "daemon/running_daemon.hpp"
 #include "net/http_server.hpp"
+#include "net/state_file.hpp"
 
 namespace chuantou::apps {
 
@@ -31,10 +32,10 @@ std::string idOf(const ClientOptions& options, const daemon::RunningDaemon& self
   if (!options.id.empty()) return options.id;
   const std::string made = "c-" + daemon::randomToken().substr(0, 16);
   if (!self.hasState()) return made;
-  std::string stored = daemon::readFile(self.file(kIdFileName), 128).value_or("");
+  std::string stored = net::readFile(self.file(kIdFileName), 128).value_or("");
   while (!stored.empty() && stored.back() == '\n') stored.pop_back();
   if (daemon::isClientId(stored)) return stored;
-  daemon::writeFileAtomically(self.file(kIdFileName), made + "\n");
+  net::writeFileAtomically(self.file(kIdFileName), made + "\n");
   return made;
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/data_dir.hpp"
 #include "daemon/json_reader.hpp"
 #include "daemon/json_writer.hpp"
+#include "net/state_file.hpp"
 
 namespace chuantou::daemon {
 
@@ -21,7 +22,7 @@ std::string pathOf(const std::string& dataDir) { return dataDir + "/" + kAdminFi
 }  // namespace
 
 std::optional<AdminInfo> readAdminFile(const std::string& dataDir) {
-  const auto content = readFile(pathOf(dataDir), kMaxAdminFile);
+  const auto content = net::readFile(pathOf(dataDir), kMaxAdminFile);
   if (!content) return std::nullopt;
   try {
     const JsonDocument document{*content, kMaxAdminFile, Language::english};
@@ -45,7 +46,7 @@ AdminFile::AdminFile(std::string dataDir, AdminInfo info) : dataDir_(std::move(d
   json.field("url", info_.url);
   json.field("token", info_.token);
   json.field("pid", static_cast<std::int64_t>(info_.pid));
-  writeFileAtomically(pathOf(dataDir_), json.finish() + "\n");
+  net::writeFileAtomically(pathOf(dataDir_), json.finish() + "\n");
 }
 
 AdminFile::~AdminFile() {

@@ -10,6 +10,7 @@
 #include "daemon/failure.hpp"
 #include "daemon/nearest_word.hpp"
 #include "daemon/phrases.hpp"
+#include "net/state_file.hpp"
 
 namespace chuantou::daemon {
 
@@ -100,7 +101,7 @@ std::vector<ConfigValue> readConfig(const std::string& fileName, std::span<const
   std::optional<std::string> text;
   std::string reason;
   try {
-    text = readFile(fileName, kMaxConfig);
+    text = net::readFile(fileName, kMaxConfig);
     if (!text) reason = std::generic_category().message(ENOENT);
   } catch (const std::system_error& error) {
     reason = error.code().message();

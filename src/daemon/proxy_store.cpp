@@ -8,6 +8,7 @@
 #include "daemon/failure.hpp"
 #include "daemon/phrases.hpp"
 #include "daemon/proxy_json.hpp"
+#include "net/state_file.hpp"
 
 namespace chuantou::daemon {
 
@@ -23,7 +24,7 @@ bool samePlace(const ProxyOptions& a, const ProxyOptions& b) {
 
 ProxyStore::ProxyStore(std::string path, Language language) : path_(std::move(path)) {
   try {
-    const auto content = readFile(path_, kMaxProxyFile);
+    const auto content = net::readFile(path_, kMaxProxyFile);
     if (!content) return;
     const JsonDocument document{*content, kMaxProxyFile, language};
     for (const JsonObject& object : document.root().objects("proxies")) {
@@ -67,7 +68,7 @@ void ProxyStore::save(const std::vector<ProxyOptions>& proxies) const {
     json.endObject();
   }
   json.endArray();
-  writeFileAtomically(path_, json.finish() + "\n");
+  net::writeFileAtomically(path_, json.finish() + "\n");
 }
 
 }  // namespace chuantou::daemon

@@ -16,6 +16,7 @@
 #include "daemon/proxy_store.hpp"
 #include "daemon/random_token.hpp"
 #include "temp_dir.hpp"
+#include "net/state_file.hpp"
 
 using namespace chuantou;
 using namespace chuantou::daemon;
@@ -63,7 +64,7 @@ TEST_CASE("a data dir is made with its parents, for its owner only", "[daemon][s
   CHECK(modeOf(temp.file("a")) == 0700);
   CHECK(modeOf(temp.file("a/b/c")) == 0700);
   const DataDir again{temp.file("a/b/c")};
-  writeFileAtomically(temp.file("file"), "x");
+  net::writeFileAtomically(temp.file("file"), "x");
   CHECK_THROWS_AS(DataDir{temp.file("file")}, std::system_error);
   CHECK_THROWS_AS(DataDir{temp.file("file/below")}, std::system_error);
 }
@@ -83,23 +84,23 @@ TEST_CASE("one process at a time has a data dir", "[daemon][state]") {
 TEST_CASE("a file is replaced whole, with mode 0600 and no litter", "[daemon][state]") {
   const TempDir temp;
   const std::string path = temp.file("f");
-  CHECK_FALSE(readFile(path, 10).has_value());
-  writeFileAtomically(path, "one");
+  CHECK_FALSE(net::readFile(path, 10).has_value());
+  net::writeFileAtomically(path, "one");
   CHECK(modeOf(path) == 0600);
-  writeFileAtomically(path, "two");
-  CHECK(readFile(path, 10) == "two");
+  net::writeFileAtomically(path, "two");
+  CHECK(net::readFile(path, 10) == "two");
   CHECK(filesIn(temp.path()) == 1);
-  CHECK_THROWS_AS(readFile(path, 2), std::system_error);
+  CHECK_THROWS_AS(net::readFile(path, 2), std::system_error);
 }
 
 TEST_CASE("a write that fails leaves the old file and no litter", "[daemon][state]") {
   const TempDir temp;
   const std::string path = temp.file("taken");
   std::filesystem::create_directory(path);
-  writeFileAtomically(path + "/inside", "x");  // not empty: rename cannot replace it
-  CHECK_THROWS_AS(writeFileAtomically(path, "new"), std::system_error);
+  net::writeFileAtomically(path + "/inside", "x");  // not empty: rename cannot replace it
+  CHECK_THROWS_AS(net::writeFileAtomically(path, "new"), std::system_error);
   CHECK(filesIn(temp.path()) == 1);
-  CHECK_THROWS_AS(writeFileAtomically(temp.file("no/such/folder"), "new"), std::system_error);
+  CHECK_THROWS_AS(net::writeFileAtomically(temp.file("no/such/folder"), "new"), std::system_error);
 }
 
 TEST_CASE("a reader never sees half a file", "[daemon][state]") {
@@ -107,15 +108,15 @@ TEST_CASE("a reader never sees half a file", "[daemon][state]") {
   const std::string path = temp.file("f");
   const std::string a(100'000, 'a');
   const std::string b(50'000, 'b');
-  writeFileAtomically(path, a);
+  net::writeFileAtomically(path, a);
   std::atomic<bool> done{false};
   std::thread writer{[&] {
-    for (int i = 0; i < 100; ++i) writeFileAtomically(path, i % 2 == 0 ? b : a);
+    for (int i = 0; i < 100; ++i) net::writeFileAtomically(path, i % 2 == 0 ? b : a);
     done = true;
   }};
   bool whole = true;
   while (!done) {
-    const auto content = readFile(path, 1'000'000);
+    const auto content = net::readFile(path, 1'000'000);
     whole = whole && content && (*content == a || *content == b);
   }
   writer.join();
@@ -154,7 +155,7 @@ TEST_CASE("an admin file that another daemon has replaced is left alone", "[daem
   const TempDir temp;
   {
     const AdminFile file{temp.path(), {"u", "t1", 1}};
-    writeFileAtomically(temp.file(kAdminFileName), R"({"url":"v","token":"t2","pid":1})");
+    net::writeFileAtomically(temp.file(kAdminFileName), R"({"url":"v","token":"t2","pid":1})");
   }
   CHECK(readAdminFile(temp.path())->token == "t2");
 }
@@ -165,7 +166,7 @@ TEST_CASE("an admin file that is not ours to understand is none", "[daemon][stat
        {"", "{}", "[]", "{\"url\":1,\"token\":\"t\",\"pid\":1}", "{\"url\":\"u\",\"token\":\"t\",\"pid\":0}",
         "{\"url\":\"u\",\"token\":\"t\",\"pid\":-4}", "\xff"}) {
     CAPTURE(text);
-    writeFileAtomically(temp.file(kAdminFileName), text);
+    net::writeFileAtomically(temp.file(kAdminFileName), text);
     CHECK_FALSE(readAdminFile(temp.path()).has_value());
   }
 }
@@ -213,8 +214,8 @@ TEST_CASE("a damaged store is an error and stays as it is", "[daemon][state]") {
   const std::string path = temp.file(kProxyFileName);
   for (const char* text : {"{", "[]", R"({"proxies":[{"localPort":70000,"targetClientId":"B","targetPort":1}]})"}) {
     CAPTURE(text);
-    writeFileAtomically(path, text);
+    net::writeFileAtomically(path, text);
     CHECK_THROWS_AS(ProxyStore(path, Language::english), Failure);
-    CHECK(readFile(path, 1000) == text);
+    CHECK(net::readFile(path, 1000) == text);
   }
 }
