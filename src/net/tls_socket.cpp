@@ -88,13 +88,9 @@ TlsSocket::State TlsSocket::finish(Status status, bool more) {
   return State::broken;
 }
 
-TlsSocket::State TlsSocket::handshake() {
-  dry_ = false;
-  return finish(session_.handshake());
-}
+TlsSocket::State TlsSocket::handshake() { return finish(session_.handshake()); }
 
 TlsSocket::Read TlsSocket::read(std::span<std::uint8_t> into) {
-  dry_ = false;
   std::size_t got = 0;
   Status status = Status::ok;
   while (got < into.size()) {

@@ -37,9 +37,13 @@ class TlsSocket final : private crypto::TlsTransport {
   /// Says goodbye, as far as the socket takes it now.
   void sayGoodbye();
 
+  /// The handlers must keep this object alive.
   template <class F>
   void waitReadable(F f) {
-    socket_.async_wait(TcpSocket::wait_read, std::move(f));
+    socket_.async_wait(TcpSocket::wait_read, [this, f = std::move(f)](const ErrorCode& ec) mutable {
+      dry_ = false;
+      f(ec);
+    });
   }
   template <class F>
   void waitWritable(F f) {
@@ -62,7 +66,7 @@ class TlsSocket final : private crypto::TlsTransport {
   std::vector<std::uint8_t> queue_;  ///< ciphertext that the socket did not take
   std::size_t queueSent_ = 0;
   std::size_t staged_ = 0;  ///< ciphertext of the call in progress, in the thread's buffer
-  bool dry_ = false;        ///< the last read emptied the socket
+  bool dry_ = false;        ///< the last read emptied the socket; until it is readable again
   bool broken_ = false;
 };
 

@@ -43,6 +43,14 @@ FrameBytes encodeReject(Errc code, std::string_view reason) {
   return out;
 }
 
+FrameBytes encodeFin() { return frame(FrameType::fin, 0, 0); }
+FrameBytes encodeReset() { return frame(FrameType::reset, 0, 0); }
+
+std::array<std::uint8_t, kFrameHeaderSize> encodeDataHeader(std::size_t size) {
+  return {static_cast<std::uint8_t>(FrameType::data), static_cast<std::uint8_t>(size >> 16),
+          static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size)};
+}
+
 FrameBytes encodePing(FrameType type, std::span<const std::uint8_t, kPingSize> payload) {
   FrameBytes out = frame(type, 0, kPingSize);
   std::copy(payload.begin(), payload.end(), out.begin() + kFrameHeaderSize);
@@ -51,16 +59,23 @@ FrameBytes encodePing(FrameType type, std::span<const std::uint8_t, kPingSize> p
 
 Result<FrameHeader> decodeHeader(std::span<const std::uint8_t, kFrameHeaderSize> bytes) {
   FrameHeader header;
-  if (bytes[0] < static_cast<std::uint8_t>(FrameType::open) || bytes[0] > static_cast<std::uint8_t>(FrameType::pong)) {
+  if (bytes[0] < static_cast<std::uint8_t>(FrameType::open) || bytes[0] > static_cast<std::uint8_t>(FrameType::seal)) {
     return bad("a frame of an unknown type");
   }
   header.type = static_cast<FrameType>(bytes[0]);
   header.flags = bytes[1];
   header.length = loadU16(&bytes[2]);
+  if (header.type == FrameType::data) {
+    header.length |= static_cast<std::uint32_t>(header.flags) << 16;
+    header.flags = 0;
+    if (header.length == 0) return bad("a DATA without bytes");
+    return header;
+  }
   if (header.length > kMaxFramePayload) return bad("a frame that is too long");
   const bool isPing = header.type == FrameType::ping || header.type == FrameType::pong;
   if (isPing && header.length != kPingSize) return bad("a ping of a wrong length");
-  if (header.type == FrameType::accept && header.length != 0) return bad("an ACCEPT with a payload");
+  const bool isBare = header.type == FrameType::accept || header.type == FrameType::fin || header.type == FrameType::reset;
+  if (isBare && header.length != 0) return bad("a payload where there is none");
   if ((header.type == FrameType::open || header.type == FrameType::reject) && header.length < 2) {
     return bad("a frame that is too short");
   }

@@ -1,4 +1,4 @@
-// What two clients say to each other at the start of a carrier (docs/PROTOCOL.md, section 5).
+// What two clients say to each other on a carrier (docs/PROTOCOL.md, section 5).
 //
 //     0      1       2           4
 //     +------+-------+-----------+-----------------+
@@ -6,6 +6,7 @@
 //     +------+-------+-----------+-----------------+
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,18 +17,31 @@
 
 namespace chuantou::wire {
 
-enum class FrameType : std::uint8_t { open = 1, accept = 2, reject = 3, ping = 4, pong = 5 };
+enum class FrameType : std::uint8_t {
+  open = 1,
+  accept = 2,
+  reject = 3,
+  ping = 4,
+  pong = 5,
+  // Only on encrypted carriers: they outlive their streams.
+  data = 6,   ///< the length has 24 bits: the flags are its highest byte
+  fin = 7,    ///< this side sends no more of the stream
+  reset = 8,  ///< this side has given the stream up
+  seal = 9,   ///< opens a UDP flow, whose datagrams are sealed with keys of this carrier
+};
 
 inline constexpr std::size_t kFrameHeaderSize = 4;
 inline constexpr std::size_t kMaxFramePayload = 512;
 inline constexpr std::size_t kPingSize = 8;
+/// Longest DATA; its bytes are passed on as they come, so that nobody needs a buffer of this size.
+inline constexpr std::size_t kMaxData = 0xffffff;
 /// OPEN: the target answers at once instead of with the service's first bytes.
 inline constexpr std::uint8_t kFlagAnswerAtOnce = 1;
 
 struct FrameHeader {
   FrameType type = FrameType::open;
   std::uint8_t flags = 0;
-  std::uint16_t length = 0;
+  std::uint32_t length = 0;
 };
 
 struct OpenFrame {
@@ -44,6 +58,10 @@ using FrameBytes = std::vector<std::uint8_t>;
 FrameBytes encodeOpen(const OpenFrame& open, std::uint8_t flags);
 FrameBytes encodeAccept();
 FrameBytes encodeReject(Errc code, std::string_view reason);
+FrameBytes encodeFin();
+FrameBytes encodeReset();
+/// The header of a DATA frame with `size` bytes, 1 to kMaxData.
+std::array<std::uint8_t, kFrameHeaderSize> encodeDataHeader(std::size_t size);
 FrameBytes encodePing(FrameType type, std::span<const std::uint8_t, kPingSize> payload);
 
 /// Errors: protocol_error.

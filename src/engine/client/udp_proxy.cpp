@@ -58,7 +58,7 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   /// Not registered yet: the flow begins when a later datagram finds that it is.
   void startLater() { failedAt_ = TimePoint{}; }
 
-  void onCreated(SessionId, std::optional<UdpSession> udp) override {
+  void onCreated(SessionId, std::optional<UdpSession> udp, const wire::PeerKey&) override {
     if (!udp) return fail(Error{Errc::protocol_error, "the server", "a UDP session without a number"});
     session_ = *udp;
     proxy_.link_.bind(*session_, key_, *this);
