@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ids.hpp"
 #include "base/result.hpp"
 
 namespace chuantou::wire {
@@ -48,6 +49,14 @@ struct OpenFrame {
   std::uint16_t port = 0;
   std::string host;  ///< empty: the target's loopback
 };
+/// Opens a UDP flow: what OPEN says, and which session of the server carries its datagrams. The keys that they are sealed
+/// with are exported from the carrier's TLS session with sealContext().
+struct SealFrame {
+  std::uint16_t port = 0;
+  std::string host;
+  SessionId session{};
+  std::array<std::uint8_t, 16> nonce{};  ///< the initiator's choice, so that no two flows have the same keys
+};
 struct RejectFrame {
   Errc code = Errc::protocol_error;
   std::string reason;
@@ -58,6 +67,7 @@ using FrameBytes = std::vector<std::uint8_t>;
 FrameBytes encodeOpen(const OpenFrame& open, std::uint8_t flags);
 FrameBytes encodeAccept();
 FrameBytes encodeReject(Errc code, std::string_view reason);
+FrameBytes encodeSeal(const SealFrame& seal);
 FrameBytes encodeFin();
 FrameBytes encodeReset();
 /// The header of a DATA frame with `size` bytes, 1 to kMaxData.
@@ -67,6 +77,8 @@ FrameBytes encodePing(FrameType type, std::span<const std::uint8_t, kPingSize> p
 /// Errors: protocol_error.
 Result<FrameHeader> decodeHeader(std::span<const std::uint8_t, kFrameHeaderSize> bytes);
 Result<OpenFrame> decodeOpen(std::span<const std::uint8_t> payload);
+Result<SealFrame> decodeSeal(std::span<const std::uint8_t> payload);
+std::array<std::uint8_t, 24> sealContext(const SealFrame& seal);
 Result<RejectFrame> decodeReject(std::span<const std::uint8_t> payload);
 
 }  // namespace chuantou::wire

@@ -47,7 +47,12 @@ std::shared_ptr<OutboundCarrier> CarrierPool::takeWarm() {
   return nullptr;
 }
 
-void CarrierPool::open(std::uint8_t flags, std::shared_ptr<OutboundCarrier::User> user) {
+void CarrierPool::prepare() {
+  if (warm_.empty() && most_ > 0) warm_.push_back(make());
+  armTimer();
+}
+
+void CarrierPool::open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::User> user) {
   auto carrier = takeWarm();
   if (!carrier || !carrier->hasServed()) ++opened_;
   if (!carrier) {
@@ -56,7 +61,7 @@ void CarrierPool::open(std::uint8_t flags, std::shared_ptr<OutboundCarrier::User
     carrier = make();
   }
   wanted_ = std::min(most_, std::max(wanted_, kFewest));
-  carrier->open(wire::encodeOpen(wire::OpenFrame{target_.port, target_.host}, flags), std::move(user));
+  carrier->open(std::move(first), std::move(user));
   if (!refillScheduled_ && warm_.size() <= wanted_ / 2 && wanted_ > 0) {
     refillScheduled_ = true;
     // After this turn's connections, so that the requests leave together and the user's go first.

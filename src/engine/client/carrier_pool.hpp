@@ -14,8 +14,10 @@ class CarrierPool {
   CarrierPool(ClientContext& context, Target target, std::uint16_t localPort, std::size_t most);
   ~CarrierPool();
 
-  /// Opens a carrier for this user: a warm one if there is one, else a new one.
-  void open(std::uint8_t flags, std::shared_ptr<OutboundCarrier::User> user);
+  /// Opens a carrier for this user with this frame: a warm one if there is one, else a new one.
+  void open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::User> user);
+  /// Somebody will come in a moment: the first carrier is made now.
+  void prepare();
   /// An encrypted carrier whose stream is over.
   void giveBack(std::shared_ptr<OutboundCarrier> carrier);
   /// The control channel was lost: what is warm is of no use.

@@ -59,6 +59,9 @@ ClientEngine::ClientEngine(ClientConfig config)
   udpLink_ = std::make_unique<UdpLink>(*context_);
   tcpTargets_ = std::make_unique<TcpTargets>(*context_, std::move(*rules), thread_);
   udpTargets_ = std::make_unique<UdpTargets>(*context_, *udpLink_);
+  tcpTargets_->onSeal = [this](const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys, auto answer) {
+    udpTargets_->seal(peer, seal, keys, std::move(answer));
+  };
   thread_->start();
 }
 
@@ -253,7 +256,7 @@ void ClientEngine::handle(const wire::IncomingRequest& request) {
       tcpTargets_->join(visitor, *ref.key);
       accept.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
     } else if (ref.udp) {
-      udpTargets_->join(*peer, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
+      udpTargets_->join(visitor, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
     }
   }
   if (!accept.sessions.empty()) link_->send(accept);

@@ -113,11 +113,28 @@ void InboundCarrier::handle(const Frame& frame) {
     if (!line().sendFrame(pong)) end();
     return;
   }
+  if (frame.header.type == wire::FrameType::seal && secure_) {
+    const auto seal = wire::decodeSeal(frame.payload);
+    return seal ? onSeal(seal.value()) : end();
+  }
   if (frame.header.type != wire::FrameType::open) return end();
   const auto open = wire::decodeOpen(frame.payload);
   if (!open) return end();
   answerAtOnce_ = (frame.header.flags & wire::kFlagAnswerAtOnce) != 0;
   onOpen(open.value());
+}
+
+/// The carrier only answers; the flow's datagrams travel over UDP.
+void InboundCarrier::onSeal(const wire::SealFrame& seal) {
+  stage_ = Stage::opening;
+  const auto keys = crypto::exportSealKeys(secure_->session(), wire::sealContext(seal));
+  targets_->onSeal(visitor_.id, seal, keys, [self = shared_from_this()](const Error* error) {
+    if (!self->targets_) return;
+    if (error) return self->reject(*error);
+    if (!self->line().sendFrame(wire::encodeAccept())) return self->end();
+    self->stage_ = Stage::standby;
+    self->waitForFrame();
+  });
 }
 
 // ---------------------------------------------------------------------- services

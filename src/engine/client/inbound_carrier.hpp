@@ -35,6 +35,7 @@ class InboundCarrier final : public net::DeadlineQueue::Waiter, public std::enab
   void waitForFrame();
   void readFrames();
   void handle(const Frame& frame);
+  void onSeal(const wire::SealFrame& seal);
   void onOpen(const wire::OpenFrame& open);
   void onServiceReached(net::TcpSocket service);
   void onPlainEnd(const net::PumpResult& result);

@@ -61,7 +61,7 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
     pump_.reset();
     securePump_.reset();
     proxy_->pool_.clear();  // the others came from the same peer, and are as dead
-    proxy_->pool_.open(0, shared_from_this());
+    proxy_->open(shared_from_this());
     return true;
   }
   void onCarrierFailed(const Error& error) override {
@@ -169,9 +169,13 @@ void TcpProxy::onRegistered() {
   for (Waiting& one : waiting) forward(std::move(one.socket));
 }
 
+void TcpProxy::open(std::shared_ptr<Connection> connection) {
+  pool_.open(wire::encodeOpen(wire::OpenFrame{target_.port, target_.host}, 0), std::move(connection));
+}
+
 void TcpProxy::forward(net::TcpSocket socket) {
   auto connection = std::make_shared<Connection>(*this, std::move(socket));
-  pool_.open(0, connection);
+  open(std::move(connection));
 }
 
 }  // namespace chuantou::engine

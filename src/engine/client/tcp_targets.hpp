@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "crypto/datagram_seal.hpp"
 #include "engine/client/inbound_carrier.hpp"
 #include "engine/client/stream_impl.hpp"
 
@@ -24,6 +25,11 @@ class TcpTargets {
   /// A peer's session: takes part in it.
   void join(Visitor visitor, const DataKey& key);
   const PortRules& rules() const noexcept { return rules_; }
+
+  /// A peer opens a UDP flow over one of the carriers. `answer` runs once, now or later.
+  std::function<void(const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys,
+                     std::function<void(const Error* error)> answer)>
+      onSeal;
 
  private:
   friend class InboundCarrier;
