@@ -4,9 +4,9 @@
 #include <asio/error.hpp>
 #include <sys/socket.h>
 
-#include "net/dialer.hpp"
 #include "net/socket_options.hpp"
 #include "net/sys_error.hpp"
+#include "net/target_dial.hpp"
 #include "wire/first_bytes.hpp"
 
 namespace chuantou::engine {
@@ -26,8 +26,8 @@ constexpr int kMore = 0;
 
 class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std::enable_shared_from_this<Carrier> {
  public:
-  Carrier(TcpTargets& targets, ClientId peer)
-      : targets_(&targets), context_(targets.context_), peer_(std::move(peer)), socket_(context_.thread.context()) {
+  Carrier(TcpTargets& targets, ClientId peer, bool sameGroup)
+      : targets_(&targets), context_(targets.context_), peer_(std::move(peer)), sameGroup_(sameGroup), socket_(context_.thread.context()) {
     targets.carriers_.insert(this);
   }
   ~Carrier() override { leave(); }
@@ -129,18 +129,18 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
     if (context_.counters.inboundActive >= context_.config.maxSessions) {
       return reject(Error{Errc::limit_reached, where, "too many connections to this client"});
     }
-    if (isLoopbackName(open.host)) {
+    if (sameGroup_ && isLoopbackName(open.host)) {
       const auto listener = targets_->listeners_.find(open.port);
       if (listener != targets_->listeners_.end()) return serveInProcess(listener->second);
     }
-    if (!targets_->rules_.allows(peer_, open.host, open.port)) return reject(Error{Errc::not_allowed, where});
-    // Loopback is both families: a service may listen on one of them only.
-    net::dial(context_.thread.context(), open.host.empty() ? "localhost" : open.host, open.port, kServiceDialDeadline,
-              [self = shared_from_this(), where](const net::ErrorCode& ec, net::TcpSocket service) {
-                if (!self->targets_) return;
-                if (ec) return self->reject(net::serviceError(ec, where));
-                self->onServiceReached(std::move(service));
-              });
+    const Decision decision = targets_->rules_.decide(peer_, sameGroup_, open.host, open.port);
+    if (!decision.allowed()) return reject(Error{Errc::not_allowed, where});
+    net::dialTarget(context_.thread.context(), decision, open.port, kServiceDialDeadline,
+                    [self = shared_from_this(), where](const net::ErrorCode& ec, net::TcpSocket service) {
+                      if (!self->targets_) return;
+                      if (ec) return self->reject(net::serviceError(ec, where));
+                      self->onServiceReached(std::move(service));
+                    });
   }
 
   void onServiceReached(net::TcpSocket service) {
@@ -214,6 +214,7 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
   TcpTargets* targets_;
   ClientContext& context_;
   ClientId peer_;
+  bool sameGroup_;
   net::TcpSocket socket_;
   Stage stage_ = Stage::dialing;
   std::vector<std::uint8_t> received_;
@@ -226,11 +227,14 @@ TcpTargets::~TcpTargets() {
   while (!carriers_.empty()) (*carriers_.begin())->end();
 }
 
-bool TcpTargets::offers(const ClientId& peer, const std::string& host, std::uint16_t port) const {
-  return (isLoopbackName(host) && listeners_.count(port) != 0) || rules_.allows(peer, host, port);
+bool TcpTargets::offers(const ClientId& peer, bool sameGroup, const std::string& host, std::uint16_t port) const {
+  const bool listened = sameGroup && isLoopbackName(host) && listeners_.count(port) != 0;
+  return listened || rules_.decide(peer, sameGroup, host, port).allowed();
 }
 
-void TcpTargets::join(const ClientId& peer, const DataKey& key) { std::make_shared<Carrier>(*this, peer)->start(key); }
+void TcpTargets::join(const ClientId& peer, bool sameGroup, const DataKey& key) {
+  std::make_shared<Carrier>(*this, peer, sameGroup)->start(key);
+}
 
 void TcpTargets::dropStandby() {
   std::vector<Carrier*> standby;

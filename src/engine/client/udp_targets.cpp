@@ -2,11 +2,14 @@
 
 #include "net/socket_options.hpp"
 #include "net/sys_error.hpp"
+#include "net/target_dial.hpp"
 
 namespace chuantou::engine {
 
 namespace {
 constexpr int kBatchesPerTurn = 8;
+/// Less than the 15 s after which the server gives the session up.
+constexpr std::chrono::seconds kResolveDeadline{10};
 }
 
 class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_from_this<Flow> {
@@ -122,23 +125,29 @@ void UdpTargets::reject(SessionId id, const Error& error) {
   context_.link.send(wire::RejectSession{{wire::SessionRef{id, {}, {}}}, error.errc(), error.detail()});
 }
 
-void UdpTargets::join(const ClientId& peer, const std::string& host, std::uint16_t port, SessionId id, UdpSession session,
-                      const DataKey& key) {
+void UdpTargets::join(const ClientId& peer, const Decision& decision, const std::string& host, std::uint16_t port, SessionId id,
+                      UdpSession session, const DataKey& key) {
   const std::string where = host.empty() ? std::to_string(port) : formatHostPort(host, port);
   if (context_.counters.inboundActive >= context_.config.maxSessions) {
     return reject(id, Error{Errc::limit_reached, where, "too many flows to this client"});
   }
-  net::ErrorCode ec;
-  auto address = asio::ip::make_address(isLoopbackName(host) ? (host == "::1" ? "::1" : "127.0.0.1") : host, ec);
-  if (ec) return reject(id, Error{Errc::target_unreachable, where, "for UDP the host must be an address"});
-  auto flow = std::make_shared<Flow>(*this, id, session);
-  const bool bothFamilies = isLoopbackName(host) && host != "127.0.0.1" && host != "::1";
-  if (bothFamilies) flow->setOther(net::UdpEndpoint{asio::ip::address_v6::loopback(), port});
-  ec = flow->connect(net::UdpEndpoint{address, port});
-  if (ec) return reject(id, net::serviceError(ec, where));
   context_.log.log(LogLevel::debug, "target", "{}: UDP flow to {}", peer.str(), where);
+  const auto flow = std::make_shared<Flow>(*this, id, session);
   flows_[static_cast<std::uint64_t>(id)] = flow;
-  flow->bind(key);
+  // The session may end while its name is resolved: the flow is gone then, and perhaps all of this.
+  const auto found = [this, weak = std::weak_ptr{flow}, where, port, id, key](const net::ErrorCode& ec,
+                                                                              const std::vector<asio::ip::address>& addresses) {
+    const auto waiting = weak.lock();
+    if (!waiting) return;
+    const net::ErrorCode failed = ec ? ec : waiting->connect(net::UdpEndpoint{addresses.front(), port});
+    if (failed) {
+      reject(id, net::serviceError(failed, where));
+      return remove(id);
+    }
+    if (addresses.size() > 1) waiting->setOther(net::UdpEndpoint{addresses[1], port});
+    waiting->bind(key);
+  };
+  net::findTarget(context_.thread.context(), decision, kResolveDeadline, found);
 }
 
 }  // namespace chuantou::engine

@@ -12,9 +12,9 @@ class UdpTargets {
   UdpTargets(ClientContext& context, UdpLink& link) : context_(context), link_(link) {}
   ~UdpTargets();
 
-  /// A peer's session, allowed already. `host` empty: loopback.
-  void join(const ClientId& peer, const std::string& host, std::uint16_t port, SessionId id, UdpSession session,
-            const DataKey& key);
+  /// A peer's session, allowed already; `host` is what it asked for.
+  void join(const ClientId& peer, const Decision& decision, const std::string& host, std::uint16_t port, SessionId id,
+            UdpSession session, const DataKey& key);
   void handleClosed(const wire::SessionClosed& message);
   void handleLost();
 
