@@ -83,7 +83,8 @@ struct Special {
 };
 
 constexpr IpAddress::V4 v4(unsigned a, unsigned b, unsigned c, unsigned d) {
-  return {static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b), static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(d)};
+  return {static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b), static_cast<std::uint8_t>(c),
+          static_cast<std::uint8_t>(d)};
 }
 
 /// From eight groups, as they are written.
@@ -100,7 +101,7 @@ constexpr IpAddress::V6 v6(const std::array<unsigned, 8>& groups) {
 const Special kSpecial[] = {
     {{IpAddress{v4(127, 0, 0, 0)}, 8}, AddressKind::loopback},
     {{IpAddress{v4(0, 0, 0, 0)}, 8}, AddressKind::unspecified},
-    // Link-local ones of AWS, Azure, Google, Oracle, DigitalOcean and many more; of AWS's containers; Tencent; Scaleway.
+    // Of most clouds, AWS, Azure and Google among them; of AWS's containers (two); Tencent; Scaleway.
     {{IpAddress{v4(169, 254, 169, 254)}, 32}, AddressKind::metadata},
     {{IpAddress{v4(169, 254, 170, 2)}, 32}, AddressKind::metadata},
     {{IpAddress{v4(169, 254, 170, 23)}, 32}, AddressKind::metadata},
@@ -115,16 +116,18 @@ const Special kSpecial[] = {
 
     {{IpAddress{v6({0, 0, 0, 0, 0, 0, 0, 1})}, 128}, AddressKind::loopback},
     {{IpAddress{v6({})}, 128}, AddressKind::unspecified},
-    {{IpAddress{v6({})}, 96}, AddressKind::embedded},                               // v4-compatible, RFC 4291, section 2.5.5.1
-    {{IpAddress{v6({0, 0, 0, 0, 0, 0xffff, 0, 0})}, 96}, AddressKind::embedded},    // v4-mapped, section 2.5.5.2
-    {{IpAddress{v6({0, 0, 0, 0, 0xffff, 0, 0, 0})}, 96}, AddressKind::embedded},    // v4-translated, RFC 2765, section 2.1
-    {{IpAddress{v6({0x64, 0xff9b, 1, 0, 0, 0, 0, 0})}, 48}, AddressKind::embedded},  // local NAT64, RFC 8215: where, only it knows
-    {{IpAddress{v6({0xfd00, 0xec2, 0, 0, 0, 0, 0, 0})}, 32}, AddressKind::metadata},              // AWS's own services
-    {{IpAddress{v6({0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254})}, 128}, AddressKind::metadata},          // Google
-    {{IpAddress{v6({0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe})}, 128}, AddressKind::metadata},    // Oracle
-    {{IpAddress{v6({0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42})}, 128}, AddressKind::metadata},           // Scaleway
-    {{IpAddress{v6({0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1})}, 128}, AddressKind::metadata},       // Linode
-    {{IpAddress{v6({0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe})}, 128}, AddressKind::metadata},       // OpenStack
+    // v4-compatible (RFC 4291, section 2.5.5.1), v4-mapped (section 2.5.5.2), v4-translated (RFC 2765, section 2.1), and
+    // a network's own NAT64, of which only the network knows where the IPv4 address stands (RFC 8215).
+    {{IpAddress{v6({})}, 96}, AddressKind::embedded},
+    {{IpAddress{v6({0, 0, 0, 0, 0, 0xffff, 0, 0})}, 96}, AddressKind::embedded},
+    {{IpAddress{v6({0, 0, 0, 0, 0xffff, 0, 0, 0})}, 96}, AddressKind::embedded},
+    {{IpAddress{v6({0x64, 0xff9b, 1, 0, 0, 0, 0, 0})}, 48}, AddressKind::embedded},
+    {{IpAddress{v6({0xfd00, 0xec2, 0, 0, 0, 0, 0, 0})}, 32}, AddressKind::metadata},            // AWS's own services
+    {{IpAddress{v6({0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254})}, 128}, AddressKind::metadata},        // Google
+    {{IpAddress{v6({0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe})}, 128}, AddressKind::metadata},  // Oracle
+    {{IpAddress{v6({0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42})}, 128}, AddressKind::metadata},         // Scaleway
+    {{IpAddress{v6({0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1})}, 128}, AddressKind::metadata},     // Linode
+    {{IpAddress{v6({0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe})}, 128}, AddressKind::metadata},     // OpenStack
     {{IpAddress{v6({0xfe80, 0, 0, 0, 0, 0, 0, 0})}, 10}, AddressKind::linkLocal},
     {{IpAddress{v6({0xfec0, 0, 0, 0, 0, 0, 0, 0})}, 10}, AddressKind::linkLocal},
     {{IpAddress{v6({0xff00, 0, 0, 0, 0, 0, 0, 0})}, 8}, AddressKind::multicast},
@@ -137,9 +140,9 @@ IpAddress quadAt(const IpAddress::V6& bytes, std::size_t at, std::uint8_t flip =
 
 /// Whether a tunnel or translator would make of this an IPv4 address that may not be dialled.
 bool hidesForbidden(const IpAddress& address) {
-  static const IpBlock kNat64{IpAddress{v6({0x64, 0xff9b, 0, 0, 0, 0, 0, 0})}, 96};   // RFC 6052, section 2.1
-  static const IpBlock k6to4{IpAddress{v6({0x2002, 0, 0, 0, 0, 0, 0, 0})}, 16};       // RFC 3056
-  static const IpBlock kTeredo{IpAddress{v6({0x2001, 0, 0, 0, 0, 0, 0, 0})}, 32};     // RFC 4380, section 4
+  static const IpBlock kNat64{IpAddress{v6({0x64, 0xff9b, 0, 0, 0, 0, 0, 0})}, 96};  // RFC 6052, section 2.1
+  static const IpBlock k6to4{IpAddress{v6({0x2002, 0, 0, 0, 0, 0, 0, 0})}, 16};      // RFC 3056
+  static const IpBlock kTeredo{IpAddress{v6({0x2001, 0, 0, 0, 0, 0, 0, 0})}, 32};    // RFC 4380, section 4
   const auto hides = [](const IpAddress& quad) { return kindOf(quad) != AddressKind::ordinary; };
   const IpAddress::V6& bytes = address.v6();
   if (kNat64.contains(address)) return hides(quadAt(bytes, 12));
@@ -219,14 +222,22 @@ AddressKind kindOf(const IpBlock& block) {
 
 const char* describe(AddressKind kind) {
   switch (kind) {
-    case AddressKind::ordinary: return "an address";
-    case AddressKind::loopback: return "a loopback address";
-    case AddressKind::unspecified: return "no host's address";
-    case AddressKind::linkLocal: return "a link-local address";
-    case AddressKind::multicast: return "a multicast address";
-    case AddressKind::broadcast: return "the broadcast address";
-    case AddressKind::metadata: return "a cloud's metadata address";
-    case AddressKind::embedded: return "an IPv4 address inside an IPv6 address";
+    case AddressKind::ordinary:
+      return "an address";
+    case AddressKind::loopback:
+      return "a loopback address";
+    case AddressKind::unspecified:
+      return "no host's address";
+    case AddressKind::linkLocal:
+      return "a link-local address";
+    case AddressKind::multicast:
+      return "a multicast address";
+    case AddressKind::broadcast:
+      return "the broadcast address";
+    case AddressKind::metadata:
+      return "a cloud's metadata address";
+    case AddressKind::embedded:
+      return "an IPv4 address inside an IPv6 address";
   }
   return "";
 }

@@ -57,8 +57,8 @@ enum class AddressKind {
   linkLocal,    ///< 169.254.0.0/16, fe80::/10, and the old site-local fec0::/10
   multicast,
   broadcast,
-  metadata,     ///< where clouds give a machine its secrets
-  embedded,     ///< an IPv4 address in IPv6 clothes: always, or where that IPv4 address could not be dialled itself
+  metadata,  ///< where clouds give a machine its secrets
+  embedded,  ///< an IPv4 address in IPv6 clothes: always, or where that IPv4 address could not be dialled itself
 };
 
 AddressKind kindOf(const IpAddress& address);

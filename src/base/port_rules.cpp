@@ -78,17 +78,21 @@ bool mayDial(const Decision& decision, const IpAddress& address) {
   const AddressKind kind = kindOf(address);
   if (isForbidden(kind)) return false;
   switch (decision.kind) {
-    case Decision::Kind::refused: return false;
+    case Decision::Kind::refused:
+      return false;
     case Decision::Kind::loopback:
     case Decision::Kind::address:
       return std::find(decision.addresses.begin(), decision.addresses.end(), address) != decision.addresses.end();
-    case Decision::Kind::name: return kind != AddressKind::loopback || covers(decision.loopbacks, address);
+    case Decision::Kind::name:
+      return kind != AddressKind::loopback || covers(decision.loopbacks, address);
   }
   return false;
 }
 
 Result<PortRules::Rule> PortRules::parseOne(std::string_view text) {
-  const auto wrong = [&](std::string why) { return Error{Errc::invalid_argument, "--allow " + std::string{text}, std::move(why)}; };
+  const auto wrong = [&](std::string why) {
+    return Error{Errc::invalid_argument, "--allow " + std::string{text}, std::move(why)};
+  };
   Rule rule;
   std::string_view rest = text;
   if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
@@ -138,7 +142,8 @@ Result<PortRules> PortRules::parse(const std::vector<std::string>& rules) {
       rest = rest.substr(comma + 1);
     }
   }
-  if (none && !out.rules_.empty()) return Error{Errc::invalid_argument, "--allow none", "stands alone, without other rules"};
+  if (none && !out.rules_.empty())
+    return Error{Errc::invalid_argument, "--allow none", "stands alone, without other rules"};
   if (!none && out.rules_.empty()) {
     auto all = parseOne("*");
     if (!all) return all.error();

@@ -15,9 +15,10 @@ namespace chuantou {
 struct Decision {
   enum class Kind { refused, loopback, address, name };
   Kind kind = Kind::refused;
-  std::vector<IpAddress> addresses;  ///< of a loopback both families, the one that was asked for first; of an address itself
-  std::string name;                  ///< to resolve; each address that comes of it is for mayDial() to judge
-  std::vector<IpBlock> loopbacks;    ///< of a name: what of this machine it may turn out to be
+  /// What to dial: of loopback both families, the one that was asked for first.
+  std::vector<IpAddress> addresses;
+  std::string name;                ///< to resolve; each address that comes of it is for mayDial() to judge
+  std::vector<IpBlock> loopbacks;  ///< of a name: what of this machine it may turn out to be
 
   bool allowed() const noexcept { return kind != Kind::refused; }
 };

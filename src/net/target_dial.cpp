@@ -21,7 +21,8 @@ IpAddress fromAsio(const asio::ip::address& address) {
 
 /// One answer of the resolver, or its deadline.
 struct Search {
-  explicit Search(asio::io_context& context, AddressesDone whenDone) : done(std::move(whenDone)), deadline(context.get_executor()) {}
+  explicit Search(asio::io_context& context, AddressesDone whenDone)
+      : done(std::move(whenDone)), deadline(context.get_executor()) {}
 
   void finish(const ErrorCode& ec, const std::vector<asio::ip::address>& addresses) {
     if (!done) return;
@@ -49,15 +50,17 @@ std::vector<asio::ip::address> allowedOf(const Decision& decision, const std::ve
 void resolveBySystem(asio::io_context& context, const std::string& name, AddressesDone done) {
   using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
   const auto resolver = std::make_shared<Resolver>(context.get_executor());
-  resolver->async_resolve(name, "", asio::ip::resolver_base::flags{},
-                          [resolver, done = std::move(done)](const ErrorCode& ec, const Resolver::results_type& results) {
-                            std::vector<asio::ip::address> addresses;
-                            for (const auto& entry : results) addresses.push_back(entry.endpoint().address());
-                            done(ec, addresses);
-                          });
+  resolver->async_resolve(
+      name, "", asio::ip::resolver_base::flags{},
+      [resolver, done = std::move(done)](const ErrorCode& ec, const Resolver::results_type& results) {
+        std::vector<asio::ip::address> addresses;
+        for (const auto& entry : results) addresses.push_back(entry.endpoint().address());
+        done(ec, addresses);
+      });
 }
 
-void findTarget(asio::io_context& context, const Decision& decision, Duration deadline, AddressesDone done, const Resolve& resolve) {
+void findTarget(asio::io_context& context, const Decision& decision, Duration deadline, AddressesDone done,
+                const Resolve& resolve) {
   const auto judge = [decision](const std::vector<asio::ip::address>& resolved, const AddressesDone& tell) {
     const auto addresses = allowedOf(decision, resolved);
     tell(addresses.empty() ? make_error_code(Errc::not_allowed) : ErrorCode{}, addresses);
@@ -74,16 +77,19 @@ void findTarget(asio::io_context& context, const Decision& decision, Duration de
   });
   resolve(context, decision.name, [search, judge](const ErrorCode& ec, const std::vector<asio::ip::address>& resolved) {
     if (ec) return search->finish(ec, {});
-    judge(resolved, [&](const ErrorCode& verdict, const std::vector<asio::ip::address>& addresses) { search->finish(verdict, addresses); });
+    judge(resolved, [&](const ErrorCode& verdict, const std::vector<asio::ip::address>& addresses) {
+      search->finish(verdict, addresses);
+    });
   });
 }
 
-void dialTarget(asio::io_context& context, const Decision& decision, std::uint16_t port, Duration deadline, DialDone done,
-                const Resolve& resolve) {
+void dialTarget(asio::io_context& context, const Decision& decision, std::uint16_t port, Duration deadline,
+                DialDone done, const Resolve& resolve) {
   const TimePoint until = Clock::now() + deadline;
   findTarget(
       context, decision, deadline,
-      [&context, port, until, done = std::move(done)](const ErrorCode& ec, const std::vector<asio::ip::address>& addresses) {
+      [&context, port, until, done = std::move(done)](const ErrorCode& ec,
+                                                      const std::vector<asio::ip::address>& addresses) {
         if (ec) return done(ec, TcpSocket{context});
         std::vector<TcpEndpoint> endpoints;
         for (const asio::ip::address& address : addresses) endpoints.emplace_back(address, port);

@@ -7,7 +7,7 @@
 namespace chuantou::net {
 
 using AddressesDone = std::function<void(const ErrorCode& ec, const std::vector<asio::ip::address>& addresses)>;
-/// What asks for a name's addresses; `done` runs once, on the context's thread. Tests have another one than the system's.
+/// Asks for a name's addresses; `done` runs once, on the context's thread. Tests have another one than the system's.
 using Resolve = std::function<void(asio::io_context& context, const std::string& name, AddressesDone done)>;
 void resolveBySystem(asio::io_context& context, const std::string& name, AddressesDone done);
 
@@ -18,7 +18,7 @@ void findTarget(asio::io_context& context, const Decision& decision, Duration de
                 const Resolve& resolve = resolveBySystem);
 
 /// Finds the target and connects, all within the deadline.
-void dialTarget(asio::io_context& context, const Decision& decision, std::uint16_t port, Duration deadline, DialDone done,
-                const Resolve& resolve = resolveBySystem);
+void dialTarget(asio::io_context& context, const Decision& decision, std::uint16_t port, Duration deadline,
+                DialDone done, const Resolve& resolve = resolveBySystem);
 
 }  // namespace chuantou::net

@@ -129,11 +129,11 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
     if (context_.counters.inboundActive >= context_.config.maxSessions) {
       return reject(Error{Errc::limit_reached, where, "too many connections to this client"});
     }
-    if (sameGroup_ && isLoopbackName(open.host)) {
+    const Decision decision = targets_->rules_.decide(peer_, sameGroup_, open.host, open.port);
+    if ((sameGroup_ || decision.allowed()) && isLoopbackName(open.host)) {
       const auto listener = targets_->listeners_.find(open.port);
       if (listener != targets_->listeners_.end()) return serveInProcess(listener->second);
     }
-    const Decision decision = targets_->rules_.decide(peer_, sameGroup_, open.host, open.port);
     if (!decision.allowed()) return reject(Error{Errc::not_allowed, where});
     net::dialTarget(context_.thread.context(), decision, open.port, kServiceDialDeadline,
                     [self = shared_from_this(), where](const net::ErrorCode& ec, net::TcpSocket service) {
