@@ -4,6 +4,7 @@
 The file runs itself in a network of its own, where this "machine" has every address that a spelling might lead to, among
 them 169.254.169.254, and names of its own in /etc/hosts. Whatever is dialled would be served and counted.
 """
+import copy
 import json
 import os
 import select
@@ -14,7 +15,8 @@ import tempfile
 import threading
 import unittest
 
-from harness import IntegrationTest, connect, ctc, echo, expect_reset_user, free_port, main, recv_exactly, roundtrip, seconds, wait_until
+from harness import (IntegrationTest, TcpService, connect, ctc, echo, expect_reset_user, free_port, main, recv_exactly, roundtrip, seconds,
+                     serve_echo, wait_until)
 from harness.net import abandon
 from harness.protocol import ACCEPT, REJECT, ControlChannel, UdpEnd, open_frame, read_frame
 
@@ -301,6 +303,56 @@ class Allow(IntegrationTest):
         flow.send(b"by name")
         self.assertEqual(flow.recv(100), b"by name")
         self.assertEqual(set(service.reached), {OWN})
+
+
+class Strangers(IntegrationTest):
+    """A target hears from the server whether a peer is of its group. Here it does not hear it: the word is taken out on the way."""
+
+    def behind_silence(self, server):
+        def forward(source, sink):
+            try:
+                while data := source.recv(65536):
+                    sink.sendall(data.replace(b'"sameGroup"', b'"otherWord"'))
+                sink.shutdown(socket.SHUT_WR)
+            except OSError:
+                abandon(sink)
+
+        def serve(connection):
+            with connect(server.port) as upstream:
+                upstream.settimeout(None)
+                back = threading.Thread(target=forward, args=(upstream, connection), daemon=True)
+                back.start()
+                forward(connection, upstream)
+                back.join()
+
+        silent = copy.copy(server)
+        silent.port = TcpService(self, serve).port
+        return silent
+
+    def test_peers_of_another_group(self):
+        """They get what a rule with their name offers, and nothing else; not even on a carrier that is there already."""
+        server = self.server()
+        silent = self.behind_silence(server)
+        service = serve_echo(self)
+        cases = [([], False), ([f"{service.port}"], False), (["*"], False), ([f"{service.port}@other,{service.port}"], False),
+                 ([f"{service.port}@raw"], True), (["*@raw"], True), (["none"], False)]
+        for number, (rules, allowed) in enumerate(cases):
+            with self.subTest(rules=rules):
+                peer = f"B{number}"
+                b = self.client(silent, peer, args=[word for rule in rules for word in ("--allow", rule)])
+                me = ControlChannel(self, server.port)
+                self.assertTrue(me.register("raw")["success"])
+                if not allowed:
+                    for protocol in ("tcp", "udp"):
+                        me.request(peer, service.port, protocol=protocol)
+                        self.assertEqual(me.expect("reject_session")["code"], "not_allowed")
+                [key] = me.request(peer, 0)
+                with me.data_channel(key) as channel:
+                    channel.sendall(open_frame(service.port))
+                    kind, _, payload = read_frame(channel)
+                    self.assertEqual((kind, payload), (ACCEPT, b"") if allowed else (REJECT, _NOT_ALLOWED.to_bytes(2, "big")))
+                b.stop()
+        self.assertEqual(service.accepted, 2)
 
 
 class Rules(IntegrationTest):
