@@ -23,9 +23,11 @@ struct ClientConfig {
   std::string serverUrl = "ws://127.0.0.1:8200";  ///< ws://HOST[:PORT]; an IPv6 address in brackets
   std::string clientId = {};  ///< 1-64 of [A-Za-z0-9._-]; empty: a random one is made
   std::string token = {};     ///< proved to the server by HMAC, never sent
-  /// What peers may reach here: rules `[HOST:]PORTS[@PEER]`, PORTS a list of numbers and ranges or `*`
-  /// ("22", "3000-3010@A", "192.168.1.5:80"). Empty: every port of this machine's loopback, for every peer.
-  /// {"none"}: nothing but what listen() offers.
+  /// What peers may reach here: rules `[HOST:]PORTS[@PEER]`, PORTS a list of numbers and ranges or `*`, HOST a name, an
+  /// address or a block ("22", "3000-3010@A", "db.lan:5432", "192.168.1.0/24:80", "[fd00::]/8:80"). A rule with PEER is
+  /// for that peer alone, one without for those who proved a token of the same group. Empty: every port of this machine's
+  /// loopback, for the group. {"none"}: nothing but what listen() offers. Link-local, multicast and metadata addresses,
+  /// 0.0.0.0, :: and IPv4 inside IPv6 are never offered: a rule that names one is an error.
   std::vector<std::string> allow = {};
   /// File with this client's key (Ed25519, PEM, mode 0600), made where it is missing. The first key that registers an id
   /// at a server owns it. Empty: a key for the life of this object, which owns nothing.
@@ -122,8 +124,8 @@ class Client {
   Proxy createProxy(ProxyOptions options);
   std::vector<Proxy> proxies() const;
 
-  /// Offers a service that lives in this program under `port`; peers reach it as they reach a real port, also where
-  /// `allow` does not name it. Throws Error(already_exists).
+  /// Offers a service that lives in this program under `port`; peers of the same group reach it as they reach a real
+  /// port, also where `allow` does not name it. Throws Error(already_exists).
   void listen(std::uint16_t port, StreamHandler handler);
   void unlisten(std::uint16_t port);
 

@@ -31,6 +31,7 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
   incoming.remotePort = m.remotePort;
   incoming.remoteHost = m.remoteHost;
   incoming.transport = m.transport;
+  incoming.sameGroup = true;  // there is one group as yet
   CreateSession created;
   created.peerClientId = name->str();
   created.remotePort = m.remotePort;

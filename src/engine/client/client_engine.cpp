@@ -229,9 +229,13 @@ void ClientEngine::handle(const wire::IncomingRequest& request) {
   const auto peer = ClientId::parse(request.fromClientId);
   if (!peer) return;
   const bool isPing = request.remotePort == 0 && request.transport == wire::Transport::tcp;
+  Decision forUdp;
+  if (request.transport == wire::Transport::udp) {
+    forUdp = tcpTargets_->rules().decide(*peer, request.sameGroup, request.remoteHost, request.remotePort);
+  }
   const bool offered = request.transport == wire::Transport::tcp
-                           ? tcpTargets_->offers(*peer, request.remoteHost, request.remotePort)
-                           : tcpTargets_->rules().allows(*peer, request.remoteHost, request.remotePort);
+                           ? tcpTargets_->offers(*peer, request.sameGroup, request.remoteHost, request.remotePort)
+                           : forUdp.allowed();
   if (!isPing && !offered) {
     const Error error{Errc::not_allowed, std::to_string(request.remotePort)};
     log_.log(LogLevel::warn, "target", "{} asked for {}: {}", peer->str(), error.subject(), error.message(log_.language()));
@@ -240,7 +244,7 @@ void ClientEngine::handle(const wire::IncomingRequest& request) {
     for (const wire::SessionRef& ref : request.sessions) reject.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
     return link_->send(reject);
   }
-  const Visitor visitor{*peer, request.fromKey, request.plain};
+  const Visitor visitor{*peer, request.fromKey, request.plain, request.sameGroup};
   if (const auto unwanted = unwelcome(visitor)) {
     context_->log.error(LogLevel::error, "trust", *unwanted);
     wire::RejectSession reject;
@@ -256,7 +260,7 @@ void ClientEngine::handle(const wire::IncomingRequest& request) {
       tcpTargets_->join(visitor, *ref.key);
       accept.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
     } else if (ref.udp) {
-      udpTargets_->join(visitor, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
+      udpTargets_->join(visitor, forUdp, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
     }
   }
   if (!accept.sessions.empty()) link_->send(accept);

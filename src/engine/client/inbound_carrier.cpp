@@ -4,9 +4,9 @@
 #include <sys/socket.h>
 
 #include "engine/client/tcp_targets.hpp"
-#include "net/dialer.hpp"
 #include "net/socket_options.hpp"
 #include "net/sys_error.hpp"
+#include "net/target_dial.hpp"
 #include "wire/first_bytes.hpp"
 
 namespace chuantou::engine {
@@ -148,15 +148,17 @@ void InboundCarrier::onOpen(const wire::OpenFrame& open) {
   if (context_.counters.inboundActive >= context_.config.maxSessions) {
     return reject(Error{Errc::limit_reached, where, "too many connections to this client"});
   }
-  if (isLoopbackName(open.host) && targets_->listeners_.count(open.port) != 0) return serveInProcess();
-  if (!targets_->rules_.allows(visitor_.id, open.host, open.port)) return reject(Error{Errc::not_allowed, where});
-  // Loopback is both families: a service may listen on one of them only.
-  net::dial(context_.thread.context(), open.host.empty() ? "localhost" : open.host, open.port, kServiceDialDeadline,
-            [self = shared_from_this(), where](const net::ErrorCode& ec, net::TcpSocket service) {
-              if (!self->targets_) return;
-              if (ec) return self->reject(net::serviceError(ec, where));
-              self->onServiceReached(std::move(service));
-            });
+  const Decision decision = targets_->rules_.decide(visitor_.id, visitor_.sameGroup, open.host, open.port);
+  if ((visitor_.sameGroup || decision.allowed()) && isLoopbackName(open.host) && targets_->listeners_.count(open.port) != 0) {
+    return serveInProcess();
+  }
+  if (!decision.allowed()) return reject(Error{Errc::not_allowed, where});
+  net::dialTarget(context_.thread.context(), decision, open.port, kServiceDialDeadline,
+                  [self = shared_from_this(), where](const net::ErrorCode& ec, net::TcpSocket service) {
+                    if (!self->targets_) return;
+                    if (ec) return self->reject(net::serviceError(ec, where));
+                    self->onServiceReached(std::move(service));
+                  });
 }
 
 void InboundCarrier::onServiceReached(net::TcpSocket service) {

@@ -14,7 +14,8 @@ class TcpTargets;
 struct Visitor {
   ClientId id;
   wire::PeerKey key;
-  bool plain = false;  ///< without encryption, which was agreed to
+  bool plain = false;      ///< without encryption, which was agreed to
+  bool sameGroup = false;  ///< both have proved tokens of one group
 };
 
 class InboundCarrier final : public net::DeadlineQueue::Waiter, public std::enable_shared_from_this<InboundCarrier> {

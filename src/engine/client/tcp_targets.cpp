@@ -10,8 +10,9 @@ TcpTargets::~TcpTargets() {
   }
 }
 
-bool TcpTargets::offers(const ClientId& peer, const std::string& host, std::uint16_t port) const {
-  return (isLoopbackName(host) && listeners_.count(port) != 0) || rules_.allows(peer, host, port);
+bool TcpTargets::offers(const ClientId& peer, bool sameGroup, const std::string& host, std::uint16_t port) const {
+  const bool listened = sameGroup && isLoopbackName(host) && listeners_.count(port) != 0;
+  return listened || rules_.decide(peer, sameGroup, host, port).allowed();
 }
 
 void TcpTargets::join(Visitor visitor, const DataKey& key) {

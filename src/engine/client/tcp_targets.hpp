@@ -21,7 +21,7 @@ class TcpTargets {
   /// False: the port is taken.
   bool listen(std::uint16_t port, StreamListener listener) { return listeners_.emplace(port, std::move(listener)).second; }
   void unlisten(std::uint16_t port) { listeners_.erase(port); }
-  bool offers(const ClientId& peer, const std::string& host, std::uint16_t port) const;
+  bool offers(const ClientId& peer, bool sameGroup, const std::string& host, std::uint16_t port) const;
   /// A peer's session: takes part in it.
   void join(Visitor visitor, const DataKey& key);
   const PortRules& rules() const noexcept { return rules_; }

@@ -2,12 +2,15 @@
 
 #include "net/socket_options.hpp"
 #include "net/sys_error.hpp"
+#include "net/target_dial.hpp"
 
 namespace chuantou::engine {
 
 namespace {
 constexpr int kBatchesPerTurn = 8;
 constexpr std::size_t kMostEarly = 1024;
+/// Less than the 15 s after which the server gives the session up.
+constexpr std::chrono::seconds kResolveDeadline{10};
 }  // namespace
 
 class UdpTargets::Early final : public net::DeadlineQueue::Waiter {
@@ -59,13 +62,17 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
     wait();
     return {};
   }
-  void bind(const DataKey& key) { targets_.link_.bind(session_, key, *this, !visitor_.plain); }
-  /// Null: the keys are in use. They must be of the peer and for the service that the server has spoken of.
+  void bind(const DataKey& key) {
+    targets_.link_.bind(session_, key, *this, !visitor_.plain);
+    useKeys();
+  }
+  /// Nothing: the keys are in use. They must be of the peer and for the service that the server has spoken of.
   std::optional<Error> seal(const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys) {
-    if (visitor_.plain || peer != visitor_.id || seal.port != port_ || seal.host != host_ || std::exchange(sealed_, true)) {
+    if (visitor_.plain || peer != visitor_.id || seal.port != port_ || seal.host != host_ || keys_) {
       return Error{Errc::session_unknown, toString(id_)};
     }
-    targets_.link_.seal(session_, keys.targetToInitiator, keys.initiatorToTarget);
+    keys_ = keys;
+    useKeys();
     return std::nullopt;
   }
   /// The socket's pending wait holds the flow.
@@ -92,6 +99,10 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
   void setOther(const net::UdpEndpoint& other) { other_ = other; }
 
  private:
+  /// The peer may be faster than the resolver, before which nothing is bound.
+  void useKeys() {
+    if (keys_) targets_.link_.seal(session_, keys_->targetToInitiator, keys_->initiatorToTarget);
+  }
   void wait() {
     socket_.async_wait(net::UdpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
       if (!ec && self->socket_.is_open()) self->receive();
@@ -134,7 +145,7 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
   std::uint16_t port_;
   SessionId id_;
   UdpSession session_;
-  bool sealed_ = false;
+  std::optional<crypto::SealKeys> keys_;
   net::UdpSocket socket_;
   std::optional<net::UdpEndpoint> other_;
   std::vector<std::uint8_t> first_;  ///< until it is known where the service is
@@ -175,23 +186,29 @@ void UdpTargets::seal(const ClientId& peer, const wire::SealFrame& seal, const c
   context_.handshakes.add(early);
 }
 
-void UdpTargets::join(const Visitor& visitor, const std::string& host, std::uint16_t port, SessionId id, UdpSession session,
-                      const DataKey& key) {
+void UdpTargets::join(const Visitor& visitor, const Decision& decision, const std::string& host, std::uint16_t port, SessionId id,
+                      UdpSession session, const DataKey& key) {
   const std::string where = host.empty() ? std::to_string(port) : formatHostPort(host, port);
   if (context_.counters.inboundActive >= context_.config.maxSessions) {
     return reject(id, Error{Errc::limit_reached, where, "too many flows to this client"});
   }
-  net::ErrorCode ec;
-  auto address = asio::ip::make_address(isLoopbackName(host) ? (host == "::1" ? "::1" : "127.0.0.1") : host, ec);
-  if (ec) return reject(id, Error{Errc::target_unreachable, where, "for UDP the host must be an address"});
-  auto flow = std::make_shared<Flow>(*this, visitor, host, port, id, session);
-  const bool bothFamilies = isLoopbackName(host) && host != "127.0.0.1" && host != "::1";
-  if (bothFamilies) flow->setOther(net::UdpEndpoint{asio::ip::address_v6::loopback(), port});
-  ec = flow->connect(net::UdpEndpoint{address, port});
-  if (ec) return reject(id, net::serviceError(ec, where));
   context_.log.log(LogLevel::debug, "target", "{}: UDP flow to {}", visitor.id.str(), where);
+  const auto flow = std::make_shared<Flow>(*this, visitor, host, port, id, session);
   flows_[static_cast<std::uint64_t>(id)] = flow;
-  flow->bind(key);
+  // The session may end while its name is resolved: the flow is gone then, and perhaps all of this.
+  const auto found = [this, weak = std::weak_ptr{flow}, where, port, id, key](const net::ErrorCode& ec,
+                                                                              const std::vector<asio::ip::address>& addresses) {
+    const auto waiting = weak.lock();
+    if (!waiting) return;
+    const net::ErrorCode failed = ec ? ec : waiting->connect(net::UdpEndpoint{addresses.front(), port});
+    if (failed) {
+      reject(id, net::serviceError(failed, where));
+      return remove(id);
+    }
+    if (addresses.size() > 1) waiting->setOther(net::UdpEndpoint{addresses[1], port});
+    waiting->bind(key);
+  };
+  net::findTarget(context_.thread.context(), decision, kResolveDeadline, found);
   if (const auto early = early_.extract(static_cast<std::uint64_t>(id)); !early.empty()) {
     const auto answer = std::exchange(early.mapped()->answer, nullptr);
     seal(early.mapped()->peer, early.mapped()->frame, early.mapped()->keys, answer);

@@ -13,9 +13,9 @@ class UdpTargets {
   UdpTargets(ClientContext& context, UdpLink& link) : context_(context), link_(link) {}
   ~UdpTargets();
 
-  /// A peer's session, allowed already. `host` empty: loopback.
-  void join(const Visitor& visitor, const std::string& host, std::uint16_t port, SessionId id, UdpSession session,
-            const DataKey& key);
+  /// A peer's session, allowed already. `host` is what it asked for.
+  void join(const Visitor& visitor, const Decision& decision, const std::string& host, std::uint16_t port, SessionId id,
+            UdpSession session, const DataKey& key);
   /// The peer opens its flow over an encrypted carrier. `answer` runs once, with an error or nothing, now or later.
   using SealAnswer = std::function<void(const Error* error)>;
   void seal(const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys, SealAnswer answer);
