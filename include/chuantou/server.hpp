@@ -136,10 +136,10 @@ class Server {
   /// Error too: invalid_argument, already_exists, limit_reached (1,000 tokens).
   std::string addToken(const TokenOptions& options);
   /// The token lets nobody in any more; its clients are disconnected with auth_failed, their sessions end. It stays in the list.
-  /// False: no such token, or it was revoked before. Throws Error too: not_allowed (the token of the configuration).
+  /// False: no such token, or it was revoked before. Throws Error too: invalid_argument (the token of the configuration).
   bool revokeToken(const std::string& name);
   /// Gives the token that the server made for itself ("main") a new secret, and returns that. The old one lets nobody in any more;
-  /// who is registered stays, unless `disconnect`. Throws Error too: not_allowed (the token of the configuration), not_found (the
+  /// who is registered stays, unless `disconnect`. Throws Error too: invalid_argument (the token of the configuration), not_found (the
   /// server has made none).
   std::string rotateToken(bool disconnect = false);
   /// The secret of the token that the server made for itself; empty where it has made none, or revoked it.

@@ -52,7 +52,7 @@ void checkOptions(const TokenOptions& options) {
 }
 
 Error configured() {
-  return Error{Errc::not_allowed, "changing the token \"main\"", "it is given by the configuration: change it there"};
+  return Error{Errc::invalid_argument, "changing the token \"main\"", "it is given by the configuration; change it there"};
 }
 
 }  // namespace
