@@ -49,6 +49,10 @@ constexpr Phrase kToColumn{"TO", "目标"};
 constexpr Phrase kProtocolColumn{"PROTOCOL", "协议"};
 constexpr Phrase kStateColumn{"STATE", "状态"};
 constexpr Phrase kAgeColumn{"AGE", "时长"};
+constexpr Phrase kKeyColumn{"KEY", "密钥"};
+constexpr Phrase kTokenColumn{"TOKEN", "令牌"};
+constexpr Phrase kTemporary{"{0} (temporary)", "{0}（临时）"};
+constexpr Phrase kReleased{"the id {0} is free; the next key that registers it owns it", "标识 {0} 已释放；下一个注册它的密钥将拥有它"};
 constexpr Phrase kKicked{"client {0} was disconnected", "已断开客户端 {0}"};
 
 std::string duration(const JsonObject& object, const char* key) {
@@ -74,14 +78,26 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
       colour);
 }
 
+/// Enough of a key to tell it from others by eye.
+std::string shortKey(const JsonObject& client, Language language) {
+  constexpr std::size_t kPrefix = 8;  // "ed25519:"
+  constexpr std::size_t kDigits = 12;
+  const std::string key = client.textOr("key");
+  if (key.size() <= kPrefix) return "-";
+  const std::string digits = key.substr(kPrefix, kDigits);
+  return client.boolean("temporaryKey") ? say(language, kTemporary, digits) : digits;
+}
+
 std::string clientsText(const JsonObject& answer, Language language, bool colour) {
   daemon::Table table{{{kClientColumn.in(language)},
                        {kAddressColumn.in(language)},
                        {kSinceColumn.in(language), Align::right},
-                       {kSessionsColumn.in(language), Align::right}}};
+                       {kSessionsColumn.in(language), Align::right},
+                       {kKeyColumn.in(language)},
+                       {kTokenColumn.in(language)}}};
   for (const JsonObject& client : answer.objects("clients")) {
     table.row({client.textOr("id"), client.textOr("address"), duration(client, "connectedForMs"),
-               std::to_string(client.numberOr("sessions"))});
+               std::to_string(client.numberOr("sessions")), shortKey(client, language), client.textOr("token", "-")});
   }
   return table.empty() ? say(language, kNobody) + "\n" : table.render(colour);
 }
@@ -101,12 +117,12 @@ std::string sessionsText(const JsonObject& answer, Language language, bool colou
   return table.empty() ? say(language, kNoSessions) + "\n" : table.render(colour);
 }
 
+}  // namespace
+
 daemon::AdminClient connectTo(const ServerOptions& options) {
   return {"cts", options.dataDir.empty() ? daemon::defaultDataDir("cts", options.language) : options.dataDir,
           options.language};
 }
-
-}  // namespace
 
 int showServer(const ServerOptions& options) {
   daemon::AdminClient admin = connectTo(options);
@@ -125,9 +141,17 @@ int showServer(const ServerOptions& options) {
 
 int kickClient(const ServerOptions& options) {
   daemon::JsonWriter json;
-  json.field("id", options.kickId);
+  json.field("id", options.id);
   connectTo(options).post("/api/kick", json.finish());
-  daemon::printLine(say(options.language, kKicked, options.kickId));
+  daemon::printLine(say(options.language, kKicked, options.id));
+  return 0;
+}
+
+int releaseName(const ServerOptions& options) {
+  daemon::JsonWriter json;
+  json.field("id", options.id);
+  connectTo(options).post("/api/release", json.finish());
+  daemon::printLine(say(options.language, kReleased, options.id));
   return 0;
 }
 

@@ -14,6 +14,14 @@ int main(int argc, char** argv) {
         return runServer(options);
       case ServerCommand::kick:
         return kickClient(options);
+      case ServerCommand::release:
+        return releaseName(options);
+      case ServerCommand::token:
+      case ServerCommand::tokenList:
+      case ServerCommand::tokenAdd:
+      case ServerCommand::tokenRotate:
+      case ServerCommand::tokenRevoke:
+        return tokenCommand(options);
       default:
         return showServer(options);
     }

@@ -10,7 +10,7 @@
 
 namespace chuantou::apps {
 
-enum class ServerCommand { run, status, clients, sessions, kick };
+enum class ServerCommand { run, status, clients, sessions, kick, release, token, tokenList, tokenAdd, tokenRotate, tokenRevoke };
 
 struct ServerOptions {
   ServerCommand command = ServerCommand::run;
@@ -21,7 +21,10 @@ struct ServerOptions {
   std::string host;
   std::uint16_t port = 8200;
   std::string token;
+  std::string tokenFile;
+  std::string publicHost;
   bool allowAnonymous = false;
+  bool allowKeyless = false;
   unsigned threads = 0;
   LogLevel logLevel = LogLevel::info;
   daemon::LogFormat logFormat = daemon::LogFormat::text;
@@ -30,8 +33,16 @@ struct ServerOptions {
   std::uint64_t heartbeatIntervalMs = 20'000;
   std::uint64_t heartbeatTimeoutMs = 60'000;
 
-  bool json = false;  ///< status, clients, sessions
-  std::string kickId;
+  bool json = false;  ///< status, clients, sessions, token list
+  std::string id;     ///< kick, release
+
+  // token add; the name also of token revoke
+  std::string tokenName;
+  std::string group = "main";
+  std::string expires;
+  bool once = false;
+  bool allowExpose = false;
+  bool disconnect = false;  ///< token rotate
 };
 
 /// False where there is nothing more to do; `exitCode` is set then. Throws Failure (a configuration file).

@@ -1,15 +1,21 @@
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <system_error>
+
 #include "api/server_access.hpp"
 #include "chuantou/server.hpp"
 #include "cts/commands.hpp"
 #include "daemon/failure.hpp"
+#include "daemon/join_line.hpp"
 #include "daemon/language.hpp"
 #include "daemon/output.hpp"
+#include "daemon/phrases.hpp"
 #include "daemon/process.hpp"
 #include "daemon/proxy_text.hpp"
 #include "daemon/running_daemon.hpp"
 #include "daemon/server_api.hpp"
+#include "net/state_file.hpp"
 
 namespace chuantou::apps {
 
@@ -20,12 +26,36 @@ constexpr daemon::Phrase kLoopbackOnly{
     "other machines in",
     "没有 --token，服务器仅监听本机回环地址；要让其他机器连接，请指定 --token 令牌（或 --allow-anonymous）"};
 
-ServerConfig configOf(const ServerOptions& options) {
+std::string tokenOf(const ServerOptions& options) {
+  if (options.tokenFile.empty()) return options.token;
+  const Language language = options.language;
+  if (!options.token.empty()) throw daemon::Failure{say(language, daemon::kTwoTokens), daemon::kExitUsage};
+  constexpr std::size_t kMaxToken = 1024;
+  std::string token;
+  try {
+    const auto content = net::readFile(options.tokenFile, kMaxToken + 2);
+    if (!content) throw std::system_error(ENOENT, std::generic_category());
+    token = *content;
+  } catch (const std::system_error& error) {
+    throw daemon::Failure{say(language, daemon::kCannotRead, options.tokenFile, error.code().message())};
+  }
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+  if (token.empty() || token.size() > kMaxToken || token.find('\n') != std::string::npos) {
+    throw daemon::Failure{say(language, daemon::kBadTokenFile, options.tokenFile)};
+  }
+  return token;
+}
+
+ServerConfig configOf(const ServerOptions& options, const std::string& stateDir) {
   ServerConfig config;
   config.host = options.host;
   config.port = options.port;
-  config.token = options.token;
+  config.token = tokenOf(options);
+  // Who asked for loopback knows who comes there.
+  config.makeToken = config.token.empty() && !options.allowAnonymous && !daemon::isLoopbackHost(options.host);
   config.allowAnonymous = options.allowAnonymous;
+  config.allowKeyless = options.allowKeyless;
+  config.stateDir = stateDir;
   config.threads = options.threads;
   config.handshakeTimeout = std::chrono::milliseconds{options.handshakeTimeoutMs};
   config.pairingTimeout = std::chrono::milliseconds{options.pairingTimeoutMs};
@@ -50,8 +80,14 @@ int runServer(const ServerOptions& options) {
   daemon::raiseFileLimit();
 
   daemon::RunningDaemon self{"cts", options.dataDir, options.language};
-  Server server{configOf(options)};
-  daemon::ServerApi api{server, daemon::ApiGuard{self.token(), false}};
+  const ServerConfig config = configOf(options, self.folder());
+  Server server{config};
+  const auto join = [&](std::string_view secret) {
+    const std::string host = options.publicHost.empty() ? daemon::reachableHost(server.host()) : options.publicHost;
+    const bool given = secret.empty() && !config.token.empty();
+    return daemon::joinCommand({host, server.port()}, given ? daemon::kGivenToken.in(options.language) : secret);
+  };
+  daemon::ServerApi api{server, daemon::ApiGuard{self.token(), false}, join};
   detail::ServerAccess::setHttpHandler(server, [&api](const net::HttpRequest& request) { return api.handle(request); });
   try {
     server.start();
@@ -59,11 +95,12 @@ int runServer(const ServerOptions& options) {
     if (error.errc() != Errc::port_in_use) throw;
     throw Error{Errc::port_in_use, error.subject(), "--port"};
   }
-  if (options.token.empty() && !options.allowAnonymous) {
+  if (config.token.empty() && !config.makeToken && !config.allowAnonymous) {
     daemon::printError(daemon::say(options.language, kLoopbackOnly));
   }
   self.publish(adminUrl(server.host(), server.port()));
   daemon::printLine("listening on " + daemon::hostPort(server.host(), server.port()));
+  daemon::printLine("join: " + join(server.madeToken()));
   daemon::releaseSpareMemory();
 
   stop.wait();

@@ -21,8 +21,16 @@ struct ServerAccess;  // the programs' way to the port's HTTP side
 struct ServerConfig {
   std::string host = {};       ///< an address to listen on; empty: all of IPv4 and IPv6, or loopback only without a token
   std::uint16_t port = 8200;   ///< TCP and UDP; 0: the system chooses
-  std::string token = {};      ///< what clients must prove; empty: anyone who reaches the port may register
-  bool allowAnonymous = false;  ///< permits a server without a token on other addresses than loopback
+  /// What clients must prove: the token named "main", which only the configuration changes. Empty: anyone who reaches the port
+  /// may register, unless the server has other tokens (makeToken, addToken()).
+  std::string token = {};
+  bool makeToken = false;       ///< without `token`: makes one at the first start, stores it, and wants it from then on
+  bool allowAnonymous = false;  ///< permits a server without a token on any address; neither of the above: no token is asked for
+  bool allowKeyless = false;    ///< clients without a key may register too: for tests, and networks where all are trusted
+  /// A folder for what outlives the server: which key owns which name, and the tokens. It is made where it is missing, and is
+  /// of one server at a time. Empty: all that is forgotten with stop().
+  std::string stateDir = {};
+  std::size_t maxNames = 100'000;  ///< names that keys own; more are refused
   unsigned threads = 0;         ///< relaying threads; 0: one for every two processors, at least one
   std::chrono::milliseconds handshakeTimeout{10'000};   ///< for the first bytes, and for each step to a registration
   std::chrono::milliseconds pairingTimeout{15'000};     ///< a session whose two data channels have not both come is dropped
@@ -42,6 +50,31 @@ struct ServerClientInfo {
   std::string address;  ///< where it connected from
   std::chrono::milliseconds connectedFor{0};
   std::uint64_t sessions = 0;
+  std::string key = {};        ///< "ed25519:…"; empty: a client without one
+  bool temporaryKey = false;   ///< made for its run: it does not own its name
+  std::string token = {};      ///< the name of the token that it joined with; empty: none was wanted
+};
+
+/// What a new token allows.
+struct TokenOptions {
+  std::string name;              ///< 1 to 64 of A-Z a-z 0-9 . _ -, and not "main"
+  std::string group = "main";    ///< clients of tokens of one group trust each other more (ctc's --allow)
+  std::chrono::milliseconds expiresIn{0};  ///< 0: never
+  unsigned uses = 0;             ///< how many clients (keys) may join with it, at most 1,000; they may come back. 0: any number
+  bool allowExpose = false;      ///< its clients may ask for public ports
+};
+
+struct TokenInfo {
+  std::string name;
+  std::string group;
+  std::string state;             ///< "active", "used-up", "expired" or "revoked"
+  std::int64_t createdMs = 0;    ///< since 1970, as the next
+  std::int64_t expiresAtMs = 0;  ///< 0: never
+  bool limited = false;          ///< it has a number of uses
+  unsigned usesLeft = 0;
+  bool allowExpose = false;
+  bool configured = false;       ///< given by ServerConfig::token
+  std::uint64_t clients = 0;     ///< that joined with it and are registered now
 };
 
 struct ServerSessionInfo {
@@ -80,7 +113,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// Listens; returns once it accepts. Throws Error: port_in_use, permission_denied, address_unavailable,
-  /// invalid_argument (no token, and an address other than loopback without allowAnonymous).
+  /// invalid_argument (no token, and an address other than loopback without allowAnonymous), bad_config (a damaged file in
+  /// stateDir, with its line), system_error (stateDir cannot be written).
   void start();
   /// Closes everything, joins the threads. Idempotent.
   void stop() noexcept;
@@ -92,6 +126,27 @@ class Server {
   ServerStats stats() const;
   /// Closes a client's control connection and its sessions. False: no such client.
   bool kick(const std::string& clientId);
+
+  // Tokens. What changes them holds at once, and is stored before they return. Errors: stopped where the server does not run;
+  // system_error where it holds and cannot be stored.
+
+  /// In the order in which they were made. No secrets.
+  std::vector<TokenInfo> tokens() const;
+  /// Returns the new token's secret, 128 random bits. A token of that name that is over (revoked, expired) is replaced. Throws
+  /// Error too: invalid_argument, already_exists, limit_reached (1,000 tokens).
+  std::string addToken(const TokenOptions& options);
+  /// The token lets nobody in any more; its clients are disconnected with auth_failed, their sessions end. It stays in the list.
+  /// False: no such token, or it was revoked before. Throws Error too: invalid_argument (the token of the configuration).
+  bool revokeToken(const std::string& name);
+  /// Gives the token that the server made for itself ("main") a new secret, and returns that. The old one lets nobody in any more;
+  /// who is registered stays, unless `disconnect`. Throws Error too: invalid_argument (the token of the configuration), not_found (the
+  /// server has made none).
+  std::string rotateToken(bool disconnect = false);
+  /// The secret of the token that the server made for itself; empty where it has made none, or revoked it.
+  std::string madeToken() const;
+
+  /// Frees a name for the next key that registers it. Who is registered under it keeps it until it leaves. False: no key owned it.
+  bool releaseName(const std::string& clientId);
 
  private:
   friend struct detail::ServerAccess;

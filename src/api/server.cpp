@@ -27,5 +27,11 @@ std::vector<ServerClientInfo> Server::clients() const { return impl_->clients();
 std::vector<ServerSessionInfo> Server::sessions(std::size_t limit) const { return impl_->sessions(limit); }
 ServerStats Server::stats() const { return impl_->stats(); }
 bool Server::kick(const std::string& clientId) { return impl_->kick(clientId); }
+std::vector<TokenInfo> Server::tokens() const { return impl_->tokens(); }
+std::string Server::addToken(const TokenOptions& options) { return impl_->addToken(options); }
+bool Server::revokeToken(const std::string& name) { return impl_->revokeToken(name); }
+std::string Server::rotateToken(bool disconnect) { return impl_->rotateToken(disconnect); }
+std::string Server::madeToken() const { return impl_->madeToken(); }
+bool Server::releaseName(const std::string& clientId) { return impl_->releaseName(clientId); }
 
 }  // namespace chuantou

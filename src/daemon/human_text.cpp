@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace chuantou::daemon {
 
@@ -48,6 +49,19 @@ std::string humanDuration(std::chrono::milliseconds duration) {
   if (s < 3600) return fmt::format("{} m {} s", s / 60, s % 60);
   if (s < 86400) return fmt::format("{} h {} m", s / 3600, s % 3600 / 60);
   return fmt::format("{} d {} h", s / 86400, s % 86400 / 3600);
+}
+
+std::optional<std::chrono::milliseconds> parseDuration(std::string_view text) {
+  if (text.size() < 2) return std::nullopt;
+  const char unit = text.back();
+  const std::int64_t seconds = unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : unit == 'd' ? 86400 : 0;
+  std::uint32_t count = 0;
+  const char* end = text.data() + text.size() - 1;
+  const auto [at, error] = std::from_chars(text.data(), end, count);
+  if (seconds == 0 || error != std::errc{} || at != end || count == 0) return std::nullopt;
+  const std::chrono::seconds duration{seconds * count};
+  if (duration > std::chrono::hours{24 * 365 * 100}) return std::nullopt;
+  return duration;
 }
 
 std::string humanRoundTrip(std::chrono::microseconds duration) {

@@ -39,6 +39,13 @@ std::optional<std::uint64_t> JsonObject::number(const char* key, std::uint64_t m
   return value->GetUint64();
 }
 
+std::optional<bool> JsonObject::flag(const char* key) const {
+  const rapidjson::Value* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->IsBool()) bad(language_, kFieldNotFlag, key);
+  return value->GetBool();
+}
+
 std::string JsonObject::requiredText(const char* key, std::size_t maxLength) const {
   auto value = text(key, maxLength);
   if (!value) bad(language_, kFieldMissing, key);

@@ -23,6 +23,7 @@ class JsonObject {
   // All throw ApiError (400) where the field is there and does not fit.
   std::optional<std::string> text(const char* key, std::size_t maxLength) const;
   std::optional<std::uint64_t> number(const char* key, std::uint64_t min, std::uint64_t max) const;
+  std::optional<bool> flag(const char* key) const;
   std::string requiredText(const char* key, std::size_t maxLength) const;
   std::uint64_t requiredNumber(const char* key, std::uint64_t min, std::uint64_t max) const;
   /// Throws ApiError (400) for a field that is not among these: a misspelt one must not be ignored.

@@ -24,6 +24,13 @@ inline constexpr Phrase kBadStoredProxies{"{0} is damaged ({1}); move it away, t
 inline constexpr Phrase kStoredProxySkipped{"the stored proxy on port {0} is not open: {1}",
                                             "已保存的代理（端口 {0}）未能打开：{1}"};
 
+// Tokens.
+inline constexpr Phrase kGivenToken{"<the token you gave>", "<您指定的令牌>"};
+inline constexpr Phrase kBadTokenFile{"{0} holds no token: it must be one line of 1 to 1024 bytes",
+                                      "{0} 中没有令牌：应为一行，1 到 1024 字节"};
+inline constexpr Phrase kTwoTokens{"give --token or --token-file, not both", "--token 和 --token-file 只能指定一个"};
+inline constexpr Phrase kBadDuration{"\"{0}\" is not a time like 90s, 30m, 24h or 7d", "\"{0}\" 不是时长（如 90s、30m、24h、7d）"};
+
 // Configuration files; {0} is FILE:LINE.
 inline constexpr Phrase kUnknownKey{"{0}: unknown key \"{1}\"", "{0}：未知的配置项 \"{1}\""};
 inline constexpr Phrase kUnknownKeyNear{"{0}: unknown key \"{1}\"; did you mean \"{2}\"?",
@@ -67,11 +74,17 @@ inline constexpr Phrase kFieldMissing{"the field \"{0}\" is missing", "缺少字
 inline constexpr Phrase kFieldNotText{"the field \"{0}\" must be a string", "字段 \"{0}\" 必须是字符串"};
 inline constexpr Phrase kFieldNotNumber{"the field \"{0}\" must be a whole number from {1} to {2}",
                                         "字段 \"{0}\" 必须是 {1} 到 {2} 的整数"};
+inline constexpr Phrase kFieldNotFlag{"the field \"{0}\" must be true or false", "字段 \"{0}\" 必须是 true 或 false"};
 inline constexpr Phrase kFieldTooLong{"the field \"{0}\" is too long (at most {1} bytes)",
                                       "字段 \"{0}\" 过长（最多 {1} 字节）"};
 inline constexpr Phrase kFieldUnknown{"unknown field \"{0}\"", "未知字段 \"{0}\""};
 inline constexpr Phrase kNoSuchClient{"there is no client \"{0}\"; cts clients lists those that are registered",
                                       "没有客户端 \"{0}\"；用 cts clients 查看已注册的客户端"};
+inline constexpr Phrase kNoSuchToken{"there is no token \"{0}\" that lets anybody in; cts token list shows them all",
+                                     "没有可用的令牌 \"{0}\"；用 cts token list 查看全部令牌"};
+inline constexpr Phrase kMainRevoked{"the server's own token was revoked; cts token rotate makes a new one",
+                                     "服务器自己的令牌已吊销；用 cts token rotate 生成新令牌"};
+inline constexpr Phrase kNobodysName{"no key owns the id \"{0}\"", "标识 \"{0}\" 不属于任何密钥"};
 inline constexpr Phrase kNoSuchProxy{"there is no proxy \"{0}\"; ctc proxy list shows those that are open",
                                      "没有代理 \"{0}\"；用 ctc proxy list 查看已打开的代理"};
 inline constexpr Phrase kNameTaken{"a proxy of the name \"{0}\" exists already", "名称为 \"{0}\" 的代理已存在"};

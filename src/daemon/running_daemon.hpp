@@ -19,6 +19,8 @@ class RunningDaemon {
   bool hasState() const noexcept { return dir_ != nullptr; }
   /// Only with state.
   std::string file(std::string_view name) const { return dir_->file(name); }
+  /// Empty without state.
+  std::string folder() const { return dir_ ? dir_->path() : std::string{}; }
   /// The admin API's secret, made for this run.
   const std::string& token() const noexcept { return token_; }
   /// Lets the commands find this daemon until it ends; nothing without state.

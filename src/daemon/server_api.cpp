@@ -46,15 +46,28 @@ net::HttpResponse ServerApi::route(const net::HttpRequest& request, Language lan
   if (get && path == "/api/status") return status();
   if (get && path == "/api/clients") return clients();
   if (get && path == "/api/sessions") return sessions(request.query);
-  if (request.method == "POST" && path == "/api/kick") {
+  if (get && path == "/api/token") return token(language);
+  if (get && path == "/api/tokens") return tokens();
+  constexpr std::string_view kChanges[] = {"/api/kick", "/api/tokens", "/api/tokens/rotate", "/api/tokens/revoke",
+                                           "/api/release"};
+  const bool changes = std::find(std::begin(kChanges), std::end(kChanges), path) != std::end(kChanges);
+  if (changes && request.method == "POST") {
     const JsonDocument body{request.body, net::kMaxHttpBody, language};
-    return kick(body.root(), language);
+    return change(path, body.root(), language);
   }
-  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/sessions", "/api/kick"};
-  if (std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
+  constexpr std::string_view kViews[] = {"/api/status", "/api/clients", "/api/sessions", "/api/token"};
+  if (changes || std::find(std::begin(kViews), std::end(kViews), path) != std::end(kViews)) {
     throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, path)};
   }
   throw ApiError{404, "not_found", say(language, kNoSuchPath, path)};
+}
+
+net::HttpResponse ServerApi::change(const std::string& path, const JsonObject& body, Language language) {
+  if (path == "/api/tokens") return addToken(body);
+  if (path == "/api/tokens/rotate") return rotateToken(body);
+  if (path == "/api/tokens/revoke") return revokeToken(body, language);
+  if (path == "/api/release") return release(body, language);
+  return kick(body, language);
 }
 
 net::HttpResponse ServerApi::status() {
@@ -92,6 +105,9 @@ net::HttpResponse ServerApi::clients() {
     json.field("address", client.address);
     json.field("connectedForMs", static_cast<std::int64_t>(client.connectedFor.count()));
     json.field("sessions", client.sessions);
+    if (!client.key.empty()) json.field("key", client.key);
+    json.field("temporaryKey", client.temporaryKey);
+    if (!client.token.empty()) json.field("token", client.token);
     json.endObject();
   }
   json.endArray();

@@ -4,7 +4,15 @@
 //   GET  /api/clients
 //   GET  /api/sessions   the first 1000, or ?limit=N
 //   POST /api/kick       {"id":"A"}
+//   GET  /api/token      the line that joins a client: {"name":"main","join":"ctc run …"}
+//   GET  /api/tokens     without their secrets
+//   POST /api/tokens     {"name":"guest"} and maybe "group", "expiresInMs", "uses", "allowExpose"; answers as /api/token does
+//   POST /api/tokens/rotate   {} or {"disconnect":true}; answers as /api/token does
+//   POST /api/tokens/revoke   {"name":"guest"}
+//   POST /api/release    {"id":"A"}
 #pragma once
+
+#include <functional>
 
 #include "chuantou/server.hpp"
 #include "daemon/api_guard.hpp"
@@ -14,8 +22,12 @@ namespace chuantou::daemon {
 
 class ServerApi {
  public:
+  /// The line that joins a client by a secret; by the operator's own token where that is empty.
+  using JoinLine = std::function<std::string(std::string_view secret)>;
+
   /// The server must outlive this.
-  ServerApi(Server& server, ApiGuard guard) : server_(server), guard_(std::move(guard)) {}
+  ServerApi(Server& server, ApiGuard guard, JoinLine join = {})
+      : server_(server), guard_(std::move(guard)), join_(std::move(join)) {}
 
   /// Threads: safe from any. Never throws.
   net::HttpResponse handle(const net::HttpRequest& request) noexcept;
@@ -25,10 +37,21 @@ class ServerApi {
   net::HttpResponse status();
   net::HttpResponse clients();
   net::HttpResponse sessions(std::string_view query);
+  net::HttpResponse change(const std::string& path, const JsonObject& body, Language language);
   net::HttpResponse kick(const JsonObject& body, Language language);
+
+  // server_token_api.cpp
+  net::HttpResponse joinAnswer(std::string_view name, std::string_view secret);
+  net::HttpResponse token(Language language);
+  net::HttpResponse tokens();
+  net::HttpResponse addToken(const JsonObject& body);
+  net::HttpResponse rotateToken(const JsonObject& body);
+  net::HttpResponse revokeToken(const JsonObject& body, Language language);
+  net::HttpResponse release(const JsonObject& body, Language language);
 
   Server& server_;
   ApiGuard guard_;
+  JoinLine join_;
 };
 
 }  // namespace chuantou::daemon

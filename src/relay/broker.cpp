@@ -1,25 +1,17 @@
 #include "relay/broker.hpp"
 
-#include <fmt/format.h>
-
-#include "base/error_text.hpp"
-#include "base/hex.hpp"
-#include "chuantou/version.hpp"
-
 namespace chuantou::relay {
 
 using namespace wire;
 
-namespace {
-std::int64_t inMs(Duration d) { return std::chrono::duration_cast<Millis>(d).count(); }
-}  // namespace
-
-Broker::Broker(BrokerConfig config, RandomSource& random)
+Broker::Broker(BrokerConfig config, RandomSource& random, NameBook names, TokenTable tokens)
     : config_(std::move(config)),
       random_(random),
       clients_(config_.maxClients),
       sessions_(random),
-      waiting_(config_.maxWaitingChannels, config_.keyPatience, random) {}
+      waiting_(config_.maxWaitingChannels, config_.keyPatience, random),
+      names_(std::move(names)),
+      tokens_(std::move(tokens)) {}
 
 void Broker::handleControlOpened(Now now, ControlId control, std::string address) {
   Control& c = controls_[static_cast<std::uint64_t>(control)];
@@ -75,76 +67,6 @@ void Broker::close(ControlId id, Control& control) {
   act(CloseControl{id});
 }
 
-void Broker::refuse(ControlId id, Control& control, Errc code, std::string why) {
-  RegisterResponse response;
-  response.code = code;
-  response.error = std::move(why);
-  response.version = kProtocolVersion;
-  act(Send{id, std::move(response)});
-  close(id, control);
-}
-
-bool Broker::proveToken(ControlId id, Control& control, const Register& m) {
-  if (!config_.checkProof) return true;
-  if (control.challenged && !m.proof.empty()) {
-    control.challenged = false;  // one try a challenge
-    if (config_.checkProof(control.challenge, m.clientId, m.proof)) return true;
-    ++stats_.authFailures;
-    refuse(id, control, Errc::auth_failed, "the token is wrong");
-    return false;
-  }
-  if (control.challenged) {
-    ++stats_.authFailures;
-    refuse(id, control, Errc::auth_required, "this server wants a token");
-    return false;
-  }
-  random_.fill(control.challenge);
-  control.challenged = true;
-  RegisterResponse response;
-  response.code = Errc::auth_required;
-  response.error = "this server wants a token";
-  response.challenge = toHex(control.challenge);
-  act(Send{id, std::move(response)});
-  return false;
-}
-
-void Broker::on(Now now, ControlId id, Control& control, Register& m) {
-  if (!control.client.empty()) {
-    act(Send{id, ErrorMessage{Errc::protocol_error, "this connection is registered already"}});
-    return;
-  }
-  if (m.version != kProtocolVersion) {
-    return refuse(id, control, Errc::version_mismatch,
-                  fmt::format("the server speaks version {}, the client {}", kProtocolVersion, m.version));
-  }
-  const auto name = m.clientId.empty() ? std::optional{ClientId::random(random_)} : ClientId::parse(m.clientId);
-  if (!name) return refuse(id, control, Errc::invalid_argument, "a client id is 1 to 64 of A-Z a-z 0-9 . _ -");
-  if (!proveToken(id, control, m)) return;
-
-  const auto registered = clients_.add(*name, id, control.address, now);
-  if (registered.full) return refuse(id, control, Errc::limit_reached, "the server has all the clients that it takes");
-  if (registered.replaced) {
-    const auto old = controls_.find(static_cast<std::uint64_t>(*registered.replaced));
-    if (old != controls_.end()) {
-      act(Send{*registered.replaced, ErrorMessage{Errc::kicked, "another connection registered the id " + name->str()}});
-      old->second.closing = true;
-      act(CloseControl{*registered.replaced});
-    }
-  }
-  control.client = *name;
-  control.registerBy.reset();
-  ++stats_.registrations;
-  RegisterResponse response;
-  response.success = true;
-  response.assignedId = name->str();
-  response.existingKicked = registered.replaced.has_value();
-  response.version = kProtocolVersion;
-  response.heartbeatIntervalMs = inMs(config_.heartbeatInterval);
-  response.heartbeatTimeoutMs = inMs(config_.heartbeatTimeout);
-  act(Send{id, std::move(response)});
-  if (registered.replaced) removeSessionsOf(*name, "the peer registered again", Which::udpOnly);
-}
-
 void Broker::on(Now, ControlId id, Control& control, Unregister&) {
   removeSessionsOf(control.client, "the peer has left");
   close(id, control);
@@ -154,7 +76,7 @@ void Broker::on(Now, ControlId id, Control&, GetClientList&) {
   ClientList list;
   for (const ClientRecord* record : clients_.list()) {
     if (list.clients.size() == kMaxListedClients) break;
-    list.clients.push_back(ClientInfo{record->id.str(), record->registeredAtMs, {}});
+    list.clients.push_back(ClientInfo{record->id.str(), record->registeredAtMs, record->proved.key});
   }
   act(Send{id, std::move(list)});
 }
@@ -184,6 +106,7 @@ void Broker::handleTick(Now now) {
     close(id, control);
     if (!client.empty()) removeSessionsOf(client, "the peer fell silent");
   }
+  for (const std::string& token : tokens_.takeExpired(now.unixMs)) endClientsOf(token, "the token has expired");
   for (const ChannelId channel : refused_) act(DropChannel{channel});
   refused_.clear();
   while (const auto channel = waiting_.takeExpired(now.at)) act(DropChannel{*channel});

@@ -13,18 +13,23 @@
 #include <vector>
 
 #include "relay/client_registry.hpp"
+#include "relay/name_book.hpp"
 #include "relay/session_table.hpp"
+#include "relay/token_table.hpp"
 #include "relay/waiting_room.hpp"
 #include "wire/control_message.hpp"
 
 namespace chuantou::relay {
 
-/// Whether a proof is HMAC(token, challenge, clientId); constant time.
-using ProofCheck = std::function<bool(std::span<const std::uint8_t> challenge, std::string_view clientId,
-                                      std::string_view proofHex)>;
+/// Whether a signature is that of the challenge and the id, by this key.
+using SignatureCheck = std::function<bool(const PublicKey& key, std::span<const std::uint8_t> challenge,
+                                          std::string_view clientId, std::string_view signatureHex)>;
 
 struct BrokerConfig {
-  ProofCheck checkProof;  ///< empty: no token is wanted
+  ProofCheck checkProof;
+  SignatureCheck checkSignature;
+  bool wantTokens = true;     ///< where there are any; else anyone may register
+  bool allowKeyless = false;  ///< clients without a key may register too
   Duration heartbeatInterval = std::chrono::seconds{20};
   Duration heartbeatTimeout = std::chrono::seconds{60};
   Duration registerTimeout = std::chrono::seconds{10};
@@ -64,7 +69,16 @@ struct AddUdp {
 struct RemoveUdp {
   UdpSession initiator;
 };
-using Action = std::variant<Send, CloseControl, Pair, DropChannel, EndSession, AddUdp, RemoveUdp>;
+// State that is to outlive the server; before the client is told.
+struct StoreName {
+  NameRecord record;
+};
+struct ForgetName {
+  ClientId name;
+};
+struct StoreTokens {};
+using Action =
+    std::variant<Send, CloseControl, Pair, DropChannel, EndSession, AddUdp, RemoveUdp, StoreName, ForgetName, StoreTokens>;
 
 struct BrokerStats {
   std::uint64_t registrations = 0;
@@ -74,7 +88,7 @@ struct BrokerStats {
 
 class Broker {
  public:
-  Broker(BrokerConfig config, RandomSource& random);
+  Broker(BrokerConfig config, RandomSource& random, NameBook names = NameBook{}, TokenTable tokens = {});
 
   void handleControlOpened(Now now, ControlId control, std::string address);
   void handleMessage(Now now, ControlId control, wire::MessageToServer message);
@@ -91,10 +105,20 @@ class Broker {
   /// False: no such client.
   bool handleKick(const ClientId& id);
 
+  TokenTable::Added handleAddToken(Now now, Token token);
+  /// Its clients and their sessions end. False: no such token, or it was revoked before.
+  bool handleRevokeToken(std::string_view name);
+  /// Those that joined by the old secret stay, unless told to end. False: no such token.
+  bool handleRotateToken(std::string_view name, Secret fresh, bool endClients);
+  /// The name is free again; who is registered under it keeps it until it leaves. False: nobody owned it.
+  bool handleReleaseName(const ClientId& name);
+
   std::optional<Action> pollAction();
 
   const ClientRegistry& clients() const noexcept { return clients_; }
   const SessionTable& sessions() const noexcept { return sessions_; }
+  const NameBook& names() const noexcept { return names_; }
+  const TokenTable& tokens() const noexcept { return tokens_; }
   const BrokerStats& stats() const noexcept { return stats_; }
   std::uint16_t relayPort = 0;  ///< told to clients
 
@@ -119,7 +143,15 @@ class Broker {
   void on(Now now, ControlId id, Control& control, wire::Heartbeat& m);
   void on(Now now, ControlId id, Control& control, wire::Unknown& m);
 
-  bool proveToken(ControlId id, Control& control, const wire::Register& m);
+  /// Nothing: the client was challenged, or refused.
+  std::optional<Credentials> prove(Now now, ControlId id, Control& control, const wire::Register& m);
+  void challenge(ControlId id, Control& control, bool token);
+  /// The token that the client proved; null, and why.
+  const Token* provedToken(Now now, const Control& control, const wire::Register& m, std::string& why) const;
+  /// Whether somebody else has a right to the name.
+  bool isTaken(const ClientId& name, const std::optional<PublicKey>& key) const;
+  void replace(ControlId old, const ClientId& name);
+  void endClientsOf(std::string_view token, const std::string& why);
   void refuse(ControlId id, Control& control, Errc code, std::string why);
   void rejectAll(ControlId to, const std::vector<DataKey>& keys, Errc code, const std::string& reason);
   /// The session if this client takes part in it.
@@ -139,6 +171,8 @@ class Broker {
   ClientRegistry clients_;
   SessionTable sessions_;
   WaitingRoom waiting_;
+  NameBook names_;
+  TokenTable tokens_;
   std::unordered_map<std::uint64_t, Control> controls_;
   std::deque<std::pair<TimePoint, SessionId>> pairing_;  ///< deadlines, in order
   std::vector<ChannelId> refused_;

@@ -31,12 +31,15 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
   incoming.remotePort = m.remotePort;
   incoming.remoteHost = m.remoteHost;
   incoming.transport = m.transport;
-  incoming.sameGroup = true;  // there is one group as yet
+  incoming.plain = m.plain;
+  incoming.fromKey = PeerKey{own->proved.key, own->proved.temporaryKey};
+  incoming.sameGroup = own->proved.group == target->proved.group;
   CreateSession created;
   created.peerClientId = name->str();
   created.remotePort = m.remotePort;
   created.relayPort = relayPort;
   created.transport = m.transport;
+  created.peerKey = PeerKey{target->proved.key, target->proved.temporaryKey};
   std::vector<DataKey> tooMany;
   std::vector<DataKey> doubled;
   std::vector<SessionId> made;

@@ -4,7 +4,8 @@
 
 namespace chuantou::relay {
 
-ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId control, const std::string& address, Now now) {
+ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId control, const std::string& address,
+                                               Credentials proved, Now now) {
   Registered out;
   auto it = records_.find(id);
   const bool isOnline = it != records_.end() && it->second.control.has_value();
@@ -21,6 +22,7 @@ ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId con
     record.departure = 0;
   }
   record.id = id;
+  record.proved = std::move(proved);
   record.control = control;
   record.address = address;
   record.since = now.at;
@@ -68,6 +70,14 @@ std::vector<const ClientRecord*> ClientRegistry::list() const {
     if (record.control) out.push_back(&record);
   }
   std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
+  return out;
+}
+
+std::vector<ClientId> ClientRegistry::joinedBy(std::string_view token) const {
+  std::vector<ClientId> out;
+  for (const auto& [id, record] : records_) {
+    if ((record.control || record.sessions > 0) && record.proved.token == token) out.push_back(id);
+  }
   return out;
 }
 

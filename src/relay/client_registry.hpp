@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -12,8 +13,17 @@
 
 namespace chuantou::relay {
 
+/// What a client proved when it registered.
+struct Credentials {
+  std::optional<PublicKey> key;
+  bool temporaryKey = false;
+  std::string token;  ///< its name; empty: none was wanted
+  std::string group;
+};
+
 struct ClientRecord {
   ClientId id;
+  Credentials proved;
   std::optional<ControlId> control;  ///< none: offline
   std::string address;
   TimePoint since{};
@@ -32,7 +42,7 @@ class ClientRegistry {
     bool full = false;
     std::optional<ControlId> replaced;  ///< the connection that had the id before
   };
-  Registered add(const ClientId& id, ControlId control, const std::string& address, Now now);
+  Registered add(const ClientId& id, ControlId control, const std::string& address, Credentials proved, Now now);
   /// Takes the client offline if this connection is still the one that has it.
   void setOffline(const ClientId& id, ControlId control);
 
@@ -41,6 +51,8 @@ class ClientRegistry {
   std::size_t online() const noexcept { return online_; }
   /// Online clients, by id.
   std::vector<const ClientRecord*> list() const;
+  /// Those that joined by a token and are online, or have sessions that outlived their connection.
+  std::vector<ClientId> joinedBy(std::string_view token) const;
 
   static constexpr std::size_t kMaxOffline = 10'000;
 

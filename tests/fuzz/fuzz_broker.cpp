@@ -21,7 +21,7 @@ class InputChoices final : public relay::test::Choices {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   InputChoices choices{fuzz::Input{data, size}};
   try {
-    relay::test::BrokerModel model{choices.oneIn(2), 1};
+    relay::test::BrokerModel model{{choices.oneIn(2), choices.oneIn(2)}, 1};
     for (int step = 0; step < 2000 && !choices.empty(); ++step) model.step(choices);
     model.finish();
   } catch (const std::logic_error& e) {

@@ -3,16 +3,17 @@
 import signal
 
 from harness import Client, IntegrationTest, connect, main, random_bytes, recv_exactly, roundtrip, serve_echo, wait_until
-from harness.protocol import ControlChannel
+from harness.protocol import ControlChannel, Identity
 
 
 class Takeover(IntegrationTest):
     def test_by_hand(self):
         """The messages of docs/PROTOCOL.md, from both sides of a takeover."""
         server = self.server()
+        key = Identity()
         old, new = ControlChannel(self, server.port), ControlChannel(self, server.port)
-        self.assertIs(old.register("B")["existingKicked"], False)
-        self.assertIs(new.register("B")["existingKicked"], True)
+        self.assertIs(old.register("B", key=key)["existingKicked"], False)
+        self.assertIs(new.register("B", key=key)["existingKicked"], True)
         self.assertEqual(old.closed(), ["kicked"])
         self.assertEqual(new.clients(), ["B"])
         # The end of the old connection does not take the new one's registration along.
@@ -21,16 +22,17 @@ class Takeover(IntegrationTest):
         self.assertEqual(new.clients(), ["B"])
         # Once more: nothing of the first takeover is left.
         third = ControlChannel(self, server.port)
-        self.assertIs(third.register("B")["existingKicked"], True)
+        self.assertIs(third.register("B", key=key)["existingKicked"], True)
         self.assertEqual(new.closed(), ["kicked"])
 
     def test_only_with_the_token(self):
-        """Whoever cannot prove the token does not take anything over."""
+        """Whoever cannot prove the token does not take anything over, even with the key."""
         server = self.server(token="secret")
+        key = Identity()
         owner = ControlChannel(self, server.port)
-        self.assertTrue(owner.register("B", "secret")["success"])
+        self.assertTrue(owner.register("B", "secret", key=key)["success"])
         thief = ControlChannel(self, server.port)
-        self.assertFalse(thief.register("B", "guess")["success"])
+        self.assertFalse(thief.register("B", "guess", key=key)["success"])
         self.assertEqual(owner.clients(), ["B"])
 
     def test_real_clients(self):
@@ -62,8 +64,9 @@ class Takeover(IntegrationTest):
         """Data channels are connections of their own: they outlive the control connection that was replaced."""
         server = self.server()
         left, right = ControlChannel(self, server.port), ControlChannel(self, server.port)
+        keys = {"left": Identity(), "right": Identity(temporary=True)}
         for control, client_id in ((left, "left"), (right, "right")):
-            self.assertTrue(control.register(client_id)["success"])
+            self.assertTrue(control.register(client_id, key=keys[client_id])["success"])
         [key] = left.request("right", 80)
         near = left.data_channel(key)
         far = right.data_channel(right.expect("connect_request")["sessions"][0]["key"])
@@ -73,7 +76,7 @@ class Takeover(IntegrationTest):
         self.assertEqual(recv_exactly(far, 6), b"before")
         for client_id, old in (("right", right), ("left", left)):
             new = ControlChannel(self, server.port)
-            self.assertIs(new.register(client_id)["existingKicked"], True)
+            self.assertIs(new.register(client_id, key=keys[client_id])["existingKicked"], True)
             old.closed()
             near.sendall(b"after")
             self.assertEqual(recv_exactly(far, 5), b"after")

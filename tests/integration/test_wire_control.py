@@ -3,15 +3,15 @@
 import json
 
 from harness import IntegrationTest, main, need, run, wait_until
-from harness.protocol import ControlChannel, MAX_MESSAGE, new_key, proof
+from harness.protocol import ControlChannel, Identity, MAX_MESSAGE, new_key, proof
 from harness.websocket import BINARY, CLOSE, CONTINUATION, PING, TEXT, Closed
 
 
 class Control(IntegrationTest):
-    def channel(self, server, client_id=None, token=None, **options):
+    def channel(self, server, client_id=None, token=None, key=None, **options):
         channel = ControlChannel(self, server.port, server.host, **options)
         if client_id is not None:
-            answer = channel.register(client_id, token)
+            answer = channel.register(client_id, token, key=key)
             self.assertTrue(answer["success"], answer)
         return channel
 
@@ -30,6 +30,9 @@ class Control(IntegrationTest):
         first, second = self.channel(server), self.channel(server)
         ids = {first.register("")["assignedId"]}
         second.send("register", version=1, software="no id at all")
+        challenge = second.expect("register_response")["challenge"]
+        key = Identity(temporary=True)
+        second.send("register", version=1, software="no id at all", **key.fields(), signature=key.signature(challenge, ""))
         ids.add(second.expect("register_response")["assignedId"])
         self.assertEqual(len(ids), 2)
         for client_id in ids:
@@ -55,40 +58,62 @@ class Control(IntegrationTest):
     def test_token(self):
         server = self.server(token="a long secret")
         channel = self.channel(server)
-        channel.send("register", clientId="A", version=1)
-        first = channel.expect("register_response")
+        first = channel.challenge("A")
         self.assertIs(first["success"], False)
         self.assertEqual(first["code"], "auth_required")
         self.assertRegex(first["challenge"], r"^[0-9a-f]{64}$")
-        channel.send("register", clientId="A", version=1, proof=proof("a long secret", first["challenge"], "A"))
-        self.assertIs(channel.expect("register_response")["success"], True)
+        self.assertIs(channel.prove(first["challenge"], "A", "a long secret", Identity())["success"], True)
         # A challenge is for one connection.
-        second = self.channel(server)
-        second.send("register", clientId="B", version=1)
-        self.assertNotEqual(second.expect("register_response")["challenge"], first["challenge"])
+        self.assertNotEqual(self.channel(server).challenge("B")["challenge"], first["challenge"])
+
+    def test_key(self):
+        server = self.server()
+        channel = self.channel(server)
+        first = channel.challenge("A")
+        self.assertIs(first["success"], False)
+        self.assertEqual(first["code"], "identity_required")
+        self.assertRegex(first["challenge"], r"^[0-9a-f]{64}$")
+        key = Identity()
+        self.assertIs(channel.prove(first["challenge"], "A", key=key)["success"], True)
+        channel.send("get_client_list")
+        [client] = channel.expect("client_list")["clients"]
+        self.assertEqual((client["id"], client["publicKey"]), ("A", key.text))
 
     def test_wrong_proofs(self):
         """Each is answered by auth_failed and the end of the connection."""
         server = self.server(token="right")
-        wrong = {
-            "another token": lambda challenge: proof("wrong", challenge, "A"),
-            "for another id": lambda challenge: proof("right", challenge, "B"),
-            "of another challenge": lambda challenge: proof("right", "00" * 32, "A"),
+        key, other = Identity(), Identity()
+        proofs = {
+            "another token": lambda challenge: proof("wrong", challenge, "A", key.public),
+            "for another id": lambda challenge: proof("right", challenge, "B", key.public),
+            "for another key": lambda challenge: proof("right", challenge, "A", other.public),
+            "for no key": lambda challenge: proof("right", challenge, "A"),
+            "of another challenge": lambda challenge: proof("right", "00" * 32, "A", key.public),
             "the token itself": lambda challenge: "right",
             "empty": lambda challenge: "",
-            "too long": lambda challenge: proof("right", challenge, "A") + "00",
+            "too long": lambda challenge: proof("right", challenge, "A", key.public) + "00",
         }
-        for name, make in wrong.items():
-            with self.subTest(name):
+        signatures = {
+            "another key's": lambda challenge: other.signature(challenge, "A"),
+            "another id's": lambda challenge: key.signature(challenge, "B"),
+            "of another challenge": lambda challenge: key.signature("00" * 32, "A"),
+            "cut": lambda challenge: key.signature(challenge, "A")[:-2],
+            "no hexadecimal": lambda challenge: "x" * 128,
+            "empty": lambda challenge: "",
+        }
+        wrong = [("proof", name, make) for name, make in proofs.items()] + [("signature", name, make) for name, make in signatures.items()]
+        for field, name, make in wrong:
+            with self.subTest(f"{field} {name}"):
                 channel = self.channel(server)
-                channel.send("register", clientId="A", version=1)
-                challenge = channel.expect("register_response")["challenge"]
-                channel.send("register", clientId="A", version=1, proof=make(challenge))
+                challenge = channel.challenge("A")["challenge"]
+                fields = channel.registration(challenge, "A", "right", key)
+                fields[field] = make(challenge)
+                channel.send("register", **fields)
                 answer = channel.expect("register_response")
                 self.assertIs(answer["success"], False)
-                self.assertIn(answer["code"], ["auth_failed"] if name != "empty" else ["auth_failed", "auth_required"])
-                if answer["code"] == "auth_failed":
-                    channel.closed()
+                self.assertEqual(answer["code"], "auth_required" if (field, name) == ("proof", "empty") else "auth_failed")
+                self.assertNotIn("challenge", answer)
+                channel.closed()
         # Unproved connections do nothing else either.
         outsider = self.channel(server)
         outsider.send("get_client_list")
@@ -157,10 +182,11 @@ class Control(IntegrationTest):
     def test_bad_messages_of_a_client(self):
         """Each is answered by an error; nobody else notices."""
         server = self.server()
+        key = Identity()
         witness = self.channel(server, "witness")
         for name, message in self.BAD_MESSAGES.items():
             with self.subTest(name):
-                channel = self.channel(server, "bad")
+                channel = self.channel(server, "bad", key=key)
                 channel.socket.send_frame(TEXT, message)
                 try:
                     self.assertEqual(channel.expect("error")["code"], "protocol_error")
@@ -186,6 +212,7 @@ class Control(IntegrationTest):
 
     def test_bad_frames_end_the_connection(self):
         server = self.server()
+        key = Identity()
         good = json.dumps({"type": "get_client_list", "payload": {}}).encode()
         bad = {
             "not masked": lambda socket: socket.send_frame(TEXT, good, masked=False),
@@ -198,7 +225,7 @@ class Control(IntegrationTest):
         }
         for name, send in bad.items():
             with self.subTest(name):
-                channel = self.channel(server, "bad")
+                channel = self.channel(server, "bad", key=key)
                 send(channel.socket)
                 channel.closed()
 

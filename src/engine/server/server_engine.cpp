@@ -4,7 +4,6 @@
 
 #include "base/endpoint_text.hpp"
 #include "net/listener.hpp"
-#include "crypto/token_proof.hpp"
 
 namespace chuantou::engine {
 
@@ -19,7 +18,7 @@ bool isLoopback(const std::string& host) {
 
 std::vector<std::string> hostsOf(const ServerConfig& config) {
   if (!config.host.empty() && config.host != "0.0.0.0") return {config.host};
-  const bool open = !config.token.empty() || config.allowAnonymous;
+  const bool open = !config.token.empty() || config.makeToken || config.allowAnonymous;
   if (!config.host.empty() && !open) {
     throw Error{Errc::invalid_argument, "listening on 0.0.0.0 without a token",
                 "give --token, or --allow-anonymous if anyone may use this server"};
@@ -50,12 +49,6 @@ void ServerEngine::start() {
   random_ = std::make_unique<net::SystemRandom>();
 
   relay::BrokerConfig broker;
-  if (!config_.token.empty()) {
-    broker.checkProof = [token = config_.token](std::span<const std::uint8_t> challenge, std::string_view id,
-                                                std::string_view proof) {
-      return crypto::tokenProofMatches(token, challenge, id, {}, proof);
-    };
-  }
   broker.heartbeatInterval = config_.heartbeatInterval;
   broker.heartbeatTimeout = config_.heartbeatTimeout;
   broker.registerTimeout = config_.handshakeTimeout;
@@ -64,7 +57,7 @@ void ServerEngine::start() {
   broker.maxClients = config_.maxClients;
   broker.maxSessionsPerClient = config_.maxSessionsPerClient;
   broker.maxWaitingChannels = config_.maxPending;
-  broker_ = std::make_unique<relay::Broker>(std::move(broker), *random_);
+  makeBroker(std::move(broker));
 
   listen();
   unsigned threads = config_.threads;
@@ -91,7 +84,7 @@ void ServerEngine::start() {
 void ServerEngine::listen() {
   net::ListenOptions options;
   options.hosts = hostsOf(config_);
-  if (config_.token.empty() && !config_.allowAnonymous && !isLoopback(options.hosts.front())) {
+  if (config_.token.empty() && !config_.makeToken && !config_.allowAnonymous && !isLoopback(options.hosts.front())) {
     throw Error{Errc::invalid_argument, "listening on " + options.hosts.front() + " without a token",
                 "give --token, or --allow-anonymous if anyone may use this server"};
   }
@@ -134,6 +127,7 @@ void ServerEngine::stop() noexcept {
   controls_.clear();
   acceptors_.clear();
   udp_.reset();
+  state_.reset();
   deadlines_.reset();
   tickTimer_.reset();
   relayThreads_.clear();
@@ -337,24 +331,15 @@ void ServerEngine::onPumpEnd(SessionId session, const net::PumpResult& result) {
 
 // --------------------------------------------------------------------- queries
 
-template <class F>
-auto ServerEngine::onFront(F f) -> decltype(f()) {
-  std::shared_ptr<net::IoThread> front;
-  {
-    const std::lock_guard lock{lifecycle_};
-    if (!running_) return {};
-    front = front_;
-  }
-  return front->tryCall(std::move(f)).value_or(decltype(f()){});
-}
-
 std::vector<ServerClientInfo> ServerEngine::clients() {
   return onFront([this] {
     std::vector<ServerClientInfo> out;
     const TimePoint at = Clock::now();
     for (const relay::ClientRecord* record : broker_->clients().list()) {
       out.push_back(ServerClientInfo{record->id.str(), record->address,
-                                     std::chrono::duration_cast<Millis>(at - record->since), record->sessions});
+                                     std::chrono::duration_cast<Millis>(at - record->since), record->sessions,
+                                     record->proved.key ? record->proved.key->str() : std::string{},
+                                     record->proved.temporaryKey, record->proved.token});
     }
     return out;
   });

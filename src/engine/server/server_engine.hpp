@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "chuantou/server.hpp"
 #include "engine/server/first_bytes_reader.hpp"
+#include "engine/server/server_state.hpp"
 #include "engine/server/udp_relay.hpp"
 #include "net/accept_loop.hpp"
 #include "net/http.hpp"
@@ -39,12 +40,22 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   ServerStats stats();
   bool kick(const std::string& clientId);
 
+  // Names and tokens (server_trust.cpp); as chuantou::Server says.
+  std::vector<TokenInfo> tokens();
+  std::string addToken(const TokenOptions& options);
+  bool revokeToken(const std::string& name);
+  std::string rotateToken(bool disconnect);
+  std::string madeToken();
+  bool releaseName(const std::string& clientId);
+
  private:
   struct Relay {
     std::shared_ptr<net::Pump> pump;
     net::IoThread* thread;
   };
 
+  /// With the names and tokens that were stored. Throws Error.
+  void makeBroker(relay::BrokerConfig config);
   void listen();
   void onAccepted(net::TcpSocket socket);
 
@@ -66,6 +77,9 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   void perform(relay::EndSession action);
   void perform(relay::AddUdp action);
   void perform(relay::RemoveUdp action);
+  void perform(relay::StoreName action);
+  void perform(relay::ForgetName action);
+  void perform(relay::StoreTokens action);
   void startPump(SessionId session, net::TcpSocket initiator, net::TcpSocket target);
   void onPumpEnd(SessionId session, const net::PumpResult& result);
   void tick();
@@ -73,7 +87,20 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   net::IoThread& nextRelayThread();
   /// Runs `f` on the front thread; its default result when the server does not run.
   template <class F>
-  auto onFront(F f) -> decltype(f());
+  auto onFront(F f) -> decltype(f()) {
+    std::shared_ptr<net::IoThread> front;
+    {
+      const std::lock_guard lock{lifecycle_};
+      if (!running_) return {};
+      front = front_;
+    }
+    return front->tryCall(std::move(f)).value_or(decltype(f()){});
+  }
+  /// The same for what the operator asks: does what follows from it. Throws Error: stopped, or what was not stored.
+  template <class F>
+  auto operate(F f) -> decltype(f());
+  template <class F>
+  void keep(F f);
 
   ServerConfig config_;
   Logger log_;
@@ -88,6 +115,8 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
 
   std::unique_ptr<net::SystemRandom> random_;
   std::unique_ptr<relay::Broker> broker_;
+  std::unique_ptr<ServerState> state_;
+  std::optional<Error> notStored_;  ///< since the operator's last wish
   std::unique_ptr<UdpRelay> udp_;
   std::unique_ptr<net::DeadlineQueue> deadlines_;
   std::unique_ptr<net::Timer> tickTimer_;

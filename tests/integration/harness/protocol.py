@@ -7,6 +7,9 @@ import socket
 import struct
 import time
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from .net import connect, recv_exactly
 from .timing import seconds
 from .websocket import Closed, WebSocket
@@ -20,9 +23,35 @@ def new_key():
     return os.urandom(16).hex()
 
 
-def proof(token, challenge, client_id):
+def proof(token, challenge, client_id, public=b""):
+    """`public`: the bytes of the key that the client registers with, if it has one."""
     message = b"chuantou-register-v1\0" + bytes.fromhex(challenge) + b"\0" + client_id.encode()
+    if public:
+        message += b"\0" + public
     return hmac.new(token.encode(), message, hashlib.sha256).hexdigest()
+
+
+class Identity:
+    """A client's key pair."""
+
+    def __init__(self, temporary=False):
+        self.temporary = temporary
+        self._private = Ed25519PrivateKey.generate()
+        self.public = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    @property
+    def text(self):
+        return "ed25519:" + self.public.hex()
+
+    def fields(self):
+        """What a registration says of the key."""
+        return {"publicKey": self.text, **({"temporaryKey": True} if self.temporary else {})}
+
+    def signature(self, challenge, client_id):
+        return self._private.sign(b"chuantou-identity-v1\0" + bytes.fromhex(challenge) + b"\0" + client_id.encode()).hex()
+
+
+KEYLESS = object()  # instead of an Identity: a client that has none
 
 
 class ControlChannel:
@@ -64,14 +93,38 @@ class ControlChannel:
         finally:
             self._kept = passed + self._kept
 
-    def register(self, client_id, token=None, version=1):
-        """Registers, with the proof if the server asks for one. Returns the last answer, good or bad."""
-        self.send("register", clientId=client_id, version=version)
-        answer = self.expect("register_response")
-        if not answer["success"] and answer.get("code") == "auth_required" and token is not None:
-            self.send("register", clientId=client_id, version=version, proof=proof(token, answer["challenge"], client_id))
-            answer = self.expect("register_response")
-        return answer
+    def challenge(self, client_id, version=1, key=KEYLESS):
+        """The first message of a registration; returns the answer, which has a challenge where the server wants anything proved."""
+        fields = {} if key is KEYLESS else key.fields()
+        self.send("register", clientId=client_id, version=version, **fields)
+        return self.expect("register_response")
+
+    def prove(self, challenge, client_id, token=None, key=KEYLESS, version=1):
+        """The second message; returns the answer to it."""
+        self.send("register", **self.registration(challenge, client_id, token, key, version))
+        return self.expect("register_response")
+
+    @staticmethod
+    def registration(challenge, client_id, token=None, key=KEYLESS, version=1):
+        fields = {"clientId": client_id, "version": version}
+        if key is not KEYLESS:
+            fields.update(key.fields(), signature=key.signature(challenge, client_id))
+        if token is not None:
+            fields["proof"] = proof(token, challenge, client_id, b"" if key is KEYLESS else key.public)
+        return fields
+
+    def register(self, client_id, token=None, version=1, key=None):
+        """Registers, and proves what the server asks for. Returns the last answer, good or bad. Without a key given it is a new,
+        temporary one; KEYLESS: none."""
+        key = key or Identity(temporary=True)
+        answer = self.challenge(client_id, version, key)
+        wanted = answer.get("code")
+        if answer["success"] or "challenge" not in answer:
+            return answer
+        assert wanted in ("auth_required", "identity_required"), answer
+        if wanted == "auth_required" and token is None or wanted == "identity_required" and key is KEYLESS:
+            return answer
+        return self.prove(answer["challenge"], client_id, token if wanted == "auth_required" else None, key, version)
 
     def clients(self):
         self.send("get_client_list")

@@ -185,3 +185,71 @@ TEST_CASE("the server's API wants its token and checks its input", "[daemon][api
   }
   CHECK(api.handle(makeRequest("POST", "/api/kick", R"({"id":"A"})")).status == 404);
 }
+
+namespace {
+
+/// A server that runs, on a port of the system's choice.
+struct RunningServer {
+  Server server{config()};
+  ServerApi api{server, ApiGuard{kToken, false}, [](std::string_view secret) { return "join " + std::string{secret}; }};
+
+  RunningServer() { server.start(); }
+  static ServerConfig config() {
+    ServerConfig config;
+    config.host = "127.0.0.1";
+    config.port = 0;
+    config.makeToken = true;
+    return config;
+  }
+  net::HttpResponse call(const std::string& method, const std::string& path, const std::string& body = {}) {
+    return api.handle(makeRequest(method, path, body));
+  }
+  std::string join(const net::HttpResponse& response) {
+    REQUIRE(response.status == 200);
+    return JsonDocument{response.body, 100'000, Language::english}.root().textOr("join");
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(RunningServer, "tokens by the server's API", "[daemon][api][token]") {
+  const std::string first = join(call("GET", "/api/token"));
+  CHECK(first == "join " + server.madeToken());
+  CHECK(first.size() == 5 + 32);
+  const std::string guest = join(call("POST", "/api/tokens", R"({"name":"guest","expiresInMs":60000,"uses":1})"));
+  CHECK(guest.size() == 5 + 32);
+  CHECK(guest != first);
+  const std::string list = call("GET", "/api/tokens").body;
+  CHECK(list.find("guest") != std::string::npos);
+  CHECK(list.find(guest.substr(5)) == std::string::npos);
+  CHECK(list.find(first.substr(5)) == std::string::npos);
+  CHECK(call("POST", "/api/tokens", R"({"name":"guest"})").status == 409);
+  CHECK(call("POST", "/api/tokens/revoke", R"({"name":"guest"})").status == 200);
+  CHECK(call("POST", "/api/tokens/revoke", R"({"name":"guest"})").status == 404);
+  const std::string second = join(call("POST", "/api/tokens/rotate", "{}"));
+  CHECK(second != first);
+  CHECK(join(call("GET", "/api/token")) == second);
+  CHECK(call("POST", "/api/tokens/revoke", R"({"name":"main"})").status == 200);
+  CHECK(call("GET", "/api/token").status == 404);
+  CHECK(server.madeToken().empty());
+  CHECK(call("POST", "/api/release", R"({"id":"A"})").status == 404);
+  server.stop();
+  CHECK_THROWS_AS(server.addToken(TokenOptions{"x"}), Error);
+  CHECK(call("POST", "/api/tokens", R"({"name":"x"})").status == 503);
+}
+
+TEST_CASE_METHOD(RunningServer, "hostile bodies about tokens get a sentence and 400", "[daemon][api][token]") {
+  for (const char* body : {"", "[]", "{}", R"({"name":5})", R"({"name":""})", R"({"name":"a b"})", R"({"name":"main"})",
+                           R"({"name":"x","more":1})", R"({"name":"x","uses":0})", R"({"name":"x","uses":1001})",
+                           R"({"name":"x","expiresInMs":0})", R"({"name":"x","expiresInMs":-1})", R"({"name":"x","group":""})",
+                           R"({"name":"x","group":"a/b"})", R"({"name":"x","allowExpose":"yes"})"}) {
+    CAPTURE(body);
+    CHECK(call("POST", "/api/tokens", body).status == 400);
+  }
+  for (const char* body : {"", R"({"disconnect":"no"})", R"({"x":true})"}) CHECK(call("POST", "/api/tokens/rotate", body).status == 400);
+  for (const char* body : {"", "{}", R"({"name":1})"}) CHECK(call("POST", "/api/tokens/revoke", body).status == 400);
+  for (const char* body : {"", "{}", R"({"id":"a b"})"}) CHECK(call("POST", "/api/release", body).status == 400);
+  for (const char* path : {"/api/tokens/rotate", "/api/tokens/revoke", "/api/release"}) CHECK(call("GET", path).status == 405);
+  CHECK(call("DELETE", "/api/tokens").status == 405);
+  CHECK(server.tokens().size() == 1);
+}

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
 #include "daemon/failure.hpp"
+#include "daemon/human_text.hpp"
+#include "daemon/join_line.hpp"
 #include "daemon/json_reader.hpp"
 #include "daemon/json_writer.hpp"
 #include "daemon/language.hpp"
@@ -133,4 +135,33 @@ TEST_CASE("UTF-8 is repaired and otherwise kept", "[daemon][json]") {
   CHECK(repairUtf8("客户端 é 😀") == "客户端 é 😀");
   CHECK(repairUtf8("\xed\xa0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // a surrogate
   CHECK(repairUtf8("\xe5\xae") == "\xEF\xBF\xBD\xEF\xBF\xBD");                  // cut short
+}
+
+TEST_CASE("times as people write them", "[daemon][text]") {
+  using namespace std::chrono_literals;
+  CHECK(parseDuration("1s") == 1000ms);
+  CHECK(parseDuration("90s") == 90s);
+  CHECK(parseDuration("30m") == 30min);
+  CHECK(parseDuration("24h") == 24h);
+  CHECK(parseDuration("7d") == 168h);
+  CHECK(parseDuration("36500d") == 24h * 36500);
+  for (const char* text : {"", "s", "24", "0h", "-1h", "+1h", "1.5h", "1 h", " 1h", "1h ", "1H", "1y", "1hh", "36501d",
+                           "4294967296s", "99999999999999999999d"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parseDuration(text));
+  }
+}
+
+TEST_CASE("the command that joins a client", "[daemon][text]") {
+  CHECK(joinCommand({"relay.example", 8200}, "abc") == "ctc run --server ws://relay.example:8200 --token abc");
+  CHECK(joinCommand({"::1", 80}, "") == "ctc run --server ws://[::1]:80");
+  CHECK(reachableHost("192.0.2.7") == "192.0.2.7");
+  for (const char* any : {"0.0.0.0", "::"}) {
+    CHECK_FALSE(reachableHost(any).empty());
+    CHECK(reachableHost(any) != any);
+  }
+  for (const char* host : {"127.0.0.1", "127.9.9.9", "::1", "localhost"}) CHECK(isLoopbackHost(host));
+  for (const char* host : {"", "0.0.0.0", "::", "128.0.0.1", "relay.example", "127.0.0.1.example", "::2"}) {
+    CHECK_FALSE(isLoopbackHost(host));
+  }
 }

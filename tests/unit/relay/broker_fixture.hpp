@@ -1,10 +1,12 @@
 // A broker in virtual time, and what it did, in words that tests can compare.
 #pragma once
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
 
+#include "base/hex.hpp"
 #include "relay/broker.hpp"
 #include "support/seeded_random.hpp"
 
@@ -18,6 +20,48 @@ inline DataKey keyOf(unsigned number) {
   key.bytes[15] = static_cast<std::uint8_t>(number);
   key.bytes[0] = 0xaa;
   return key;
+}
+
+inline PublicKey publicKey(unsigned number) {
+  PublicKey key;
+  key.bytes[0] = static_cast<std::uint8_t>(number);
+  key.bytes[31] = 0xbb;
+  return key;
+}
+
+/// What stands for a signature and a proof here: the same words for the same things, and for nothing else.
+inline std::string signatureOf(const PublicKey& key, std::string_view challengeHex, std::string_view id) {
+  return "signed " + key.str() + " " + std::string{challengeHex} + " " + std::string{id};
+}
+inline std::string proofOf(std::string_view secret, std::string_view challengeHex, std::string_view id,
+                           const std::optional<PublicKey>& key) {
+  return "proof " + std::string{secret} + " " + std::string{challengeHex} + " " + std::string{id} +
+         (key ? toHex(key->bytes) : std::string{});
+}
+
+inline BrokerConfig withChecks(BrokerConfig config = {}) {
+  config.checkSignature = [](const PublicKey& key, std::span<const std::uint8_t> challenge, std::string_view id,
+                             std::string_view signature) { return signature == signatureOf(key, toHex(challenge), id); };
+  config.checkProof = [](std::string_view secret, std::span<const std::uint8_t> challenge, std::string_view id,
+                         std::span<const std::uint8_t> key, std::string_view proof) {
+    std::optional<PublicKey> bound;
+    if (!key.empty()) std::copy(key.begin(), key.end(), bound.emplace().bytes.begin());
+    return proof == proofOf(secret, toHex(challenge), id, bound);
+  };
+  return config;
+}
+
+inline Token token(std::string name, std::string secret, std::string group = "main") {
+  Token one;
+  one.name = std::move(name);
+  one.secret = Secret{std::move(secret)};
+  one.group = std::move(group);
+  return one;
+}
+inline TokenTable tokens(std::vector<Token> all) {
+  TokenTable table;
+  for (Token& one : all) table.restore(std::move(one));
+  return table;
 }
 
 /// Every action since the last look.
@@ -63,7 +107,11 @@ struct Actions {
 
 class BrokerFixture {
  public:
-  explicit BrokerFixture(BrokerConfig config = {}) : config_(config), broker(std::move(config), random) {
+  /// Most tests are not about keys, and their clients have none.
+  explicit BrokerFixture(BrokerConfig config = {}) : broker(keyless(std::move(config)), random) { broker.relayPort = 8200; }
+  /// Keys are wanted, and tokens where there are any.
+  explicit BrokerFixture(TokenTable tokens, BrokerConfig config = {}, NameBook names = NameBook{})
+      : broker(withChecks(std::move(config)), random, std::move(names), std::move(tokens)) {
     broker.relayPort = 8200;
   }
 
@@ -119,6 +167,44 @@ class BrokerFixture {
     return control;
   }
 
+  struct Who {
+    std::string id;
+    std::optional<PublicKey> key{};
+    bool temporary = false;
+    std::string token{};  ///< its secret
+  };
+  /// The second message of a registration.
+  static wire::Register answerTo(const std::string& challenge, const Who& who) {
+    wire::Register m = registration(who.id);
+    m.publicKey = who.key;
+    m.temporaryKey = who.temporary;
+    if (who.key) m.signature = signatureOf(*who.key, challenge, who.id);
+    if (!who.token.empty()) m.proof = proofOf(who.token, challenge, who.id, who.key);
+    return m;
+  }
+  /// Both messages; what came of the second.
+  Actions answer(ControlId control, const Who& who) {
+    const auto challenge = say(control, registration(who.id)).one<wire::RegisterResponse>(control).challenge;
+    REQUIRE(challenge.size() == 64);
+    return say(control, answerTo(challenge, who));
+  }
+  ControlId join(const Who& who) {
+    const ControlId control = open();
+    REQUIRE(answer(control, who).one<wire::RegisterResponse>(control).success);
+    return control;
+  }
+  /// The code that a registration is refused with, and that the connection then ends.
+  Errc refusal(const Who& who) {
+    const ControlId control = open();
+    const Actions did = answer(control, who);
+    const auto response = did.one<wire::RegisterResponse>(control);
+    CHECK_FALSE(response.success);
+    CHECK(response.challenge.empty());
+    CHECK_FALSE(response.error.empty());
+    CHECK(did.closed(control));
+    return response.code;
+  }
+
   static wire::ConnectRequest request(std::string to, std::vector<DataKey> keys,
                                       wire::Transport transport = wire::Transport::tcp) {
     wire::ConnectRequest m;
@@ -166,7 +252,11 @@ class BrokerFixture {
   TimePoint at = kStart;
 
  private:
-  BrokerConfig config_;
+  static BrokerConfig keyless(BrokerConfig config) {
+    config.allowKeyless = true;
+    return config;
+  }
+
   SeededRandom random{1};
   std::uint64_t lastControl_ = 0;
   std::uint64_t lastChannel_ = 0;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "chuantou/version.hpp"
+#include "relay/broker_fixture.hpp"
 
 namespace chuantou::relay::test {
 
@@ -14,13 +14,22 @@ namespace {
 constexpr std::size_t kMaxControls = 24;
 const char* const kNames[] = {"A", "B", "C", "D", "E", "F", "G", "H"};
 
-BrokerConfig smallConfig(bool token) {
+constexpr std::size_t kMaxNames = 6;
+
+BrokerConfig smallConfig(bool keyless) {
   BrokerConfig config;
   config.maxClients = 6;
   config.maxSessionsPerClient = 12;
   config.maxWaitingChannels = 6;
-  if (token) config.checkProof = [](auto, auto, std::string_view proof) { return proof == "good"; };
-  return config;
+  config.allowKeyless = keyless;
+  return withChecks(config);
+}
+
+TokenTable someTokens(bool any) {
+  if (!any) return {};
+  Token few = token("few", "few");
+  few.usesLeft = 2;
+  return tokens({token("main", "main"), token("guest", "guest", "guests"), few});
 }
 
 template <class M>
@@ -33,9 +42,13 @@ const M* find(const std::vector<Send>& sends, ControlId to) {
 
 }  // namespace
 
-BrokerModel::BrokerModel(bool token, std::uint64_t seed)
-    : config_(smallConfig(token)), random_(seed), broker_(config_, random_) {
+BrokerModel::BrokerModel(Rules rules, std::uint64_t seed)
+    : rules_(rules),
+      config_(smallConfig(rules.keyless)),
+      random_(seed),
+      broker_(config_, random_, NameBook{kMaxNames}, someTokens(rules.token)) {
   broker_.relayPort = 8200;
+  if (rules.token) passes_ = {{"main", {"main", {}, {}}}, {"guest", {"guests", {}, {}}}, {"few", {"main", 2, {}}}};
 }
 
 void BrokerModel::step(Choices& choices) {
@@ -65,6 +78,7 @@ void BrokerModel::step(Choices& choices) {
     pumpEnds(choices);
   } else if (event == 29) {
     if (choices.oneIn(4)) return kick(choices);
+    if (choices.oneIn(4)) return operates(choices);
     if (choices.oneIn(4)) hangsUp(anyControl(choices));
   } else {
     tick(Millis{choices.below(choices.oneIn(16) ? 70'000 : 2'000)});
@@ -74,18 +88,31 @@ void BrokerModel::step(Choices& choices) {
 void BrokerModel::openControl() {
   const ControlId id{++lastControl_};
   broker_.handleControlOpened(now(), id, "192.0.2.1");
-  controls_[id] = Control{at_, at_ + config_.registerTimeout, {}, false, false};
+  controls_[id] = Control{at_, at_ + config_.registerTimeout, {}, {}, false};
   drain();
   compare("a control connection opens");
 }
 
-void BrokerModel::registers(Choices& choices, ControlId id) {
+Register BrokerModel::registration(Choices& choices, ControlId id) const {
   Register m;
   const std::size_t name = choices.below(std::size(kNames) + 2);
   m.clientId = name < std::size(kNames) ? kNames[name] : name == std::size(kNames) ? "" : "no id";
   m.version = choices.oneIn(16) ? 2 : 1;
-  const std::size_t proof = choices.below(6);
-  m.proof = proof == 0 ? "" : proof == 1 ? "bad" : "good";
+  const std::string challenge = choices.oneIn(16) ? std::string(64, '0') : controls_.at(id).challenge;
+  if (!choices.oneIn(rules_.keyless ? 3 : 12)) {
+    // Mostly a name's own key, or else nobody would stay.
+    const std::size_t key = choices.oneIn(6) ? choices.below(3) : name % 3;
+    m.publicKey = publicKey(static_cast<unsigned>(key + 1));
+    m.temporaryKey = choices.oneIn(4);
+    if (!choices.oneIn(12)) m.signature = signatureOf(*m.publicKey, challenge, m.clientId);
+  }
+  const char* const secrets[] = {"main", "main", "main", "main", "guest", "guest", "few", "wrong"};
+  if (!choices.oneIn(12)) m.proof = proofOf(secrets[choices.below(std::size(secrets))], challenge, m.clientId, m.publicKey);
+  return m;
+}
+
+void BrokerModel::registers(Choices& choices, ControlId id) {
+  const Register m = registration(choices, id);
   broker_.handleMessage(now(), id, m);
   const std::vector<Send> sends = drain();
 
@@ -93,32 +120,26 @@ void BrokerModel::registers(Choices& choices, ControlId id) {
   if (speaks(id, false) && control.client.empty()) {
     const auto* response = find<RegisterResponse>(sends, id);
     if (!response) broken("a registration without an answer");
-    bool proved = !config_.checkProof;
+    const bool wellFormed = m.version == 1 && (m.clientId.empty() || ClientId::parse(m.clientId));
+    std::optional<Proved> proved;
     bool challenged = false;
-    if (m.version == 1 && name <= std::size(kNames) && config_.checkProof) {
-      challenged = !control.challenged;
-      proved = control.challenged && m.proof == "good";
-      control.challenged = challenged;
+    if (wellFormed && !rules_.token && rules_.keyless && !m.publicKey) {
+      proved = Proved{{}, false, "", "main"};
+    } else if (wellFormed && control.challenge.empty()) {
+      challenged = true;
+      if (response->code != (rules_.token ? Errc::auth_required : Errc::identity_required)) broken("what is wanted");
+    } else if (wellFormed) {
+      proved = provenBy(m, control.challenge);
+      control.challenge.clear();
     }
-    const bool full = online_.size() >= config_.maxClients && online_.count(m.clientId) == 0;
-    const bool good = m.version == 1 && name <= std::size(kNames) && proved && !full;
+    const bool good = proved && mayHave(m.clientId, *proved) &&
+                      (online_.size() < config_.maxClients || online_.count(m.clientId) != 0);
     if (response->success != good) broken("a registration that should " + std::string{good ? "" : "not "} + "succeed");
     if (challenged == response->challenge.empty()) broken("a challenge");
+    if (challenged) control.challenge = response->challenge;
     if (good) {
-      const std::string given = response->assignedId;
-      if (!m.clientId.empty() && given != m.clientId) broken("another id was given");
-      const auto old = online_.find(given);
-      if (response->existingKicked != (old != online_.end())) broken("existingKicked");
-      if (old != online_.end()) {
-        ++counts_.takeovers;
-        controls_[old->second].closing = true;
-        expect("close " + std::to_string(static_cast<std::uint64_t>(old->second)));
-        endAllOf(given, true);
-      }
-      online_[given] = id;
-      known_.insert(given);
-      control.client = given;
-      ++counts_.registrations;
+      if (!m.clientId.empty() && response->assignedId != m.clientId) broken("another id was given");
+      joins(id, response->assignedId, *proved, *response);
     } else if (!challenged) {
       close(id);
     }
@@ -126,11 +147,86 @@ void BrokerModel::registers(Choices& choices, ControlId id) {
   compare("a registration");
 }
 
+void BrokerModel::joins(ControlId id, const std::string& name, const Proved& proved, const RegisterResponse& response) {
+  const auto pass = passes_.find(proved.token);
+  if (pass != passes_.end() && pass->second.usesLeft && !(proved.key && pass->second.usedBy.count(*proved.key) != 0)) {
+    if (proved.key) pass->second.usedBy.insert(*proved.key);
+    --*pass->second.usesLeft;
+    expect("tokens");
+  }
+  const auto owner = owners_.find(name);
+  Proved now = proved;
+  if (owner != owners_.end()) now.temporary = false;
+  if (now.key && !now.temporary && name.size() == 1) {
+    const std::int64_t ms = this->now().unixMs;
+    if (owner == owners_.end() || owner->second.token != now.token ||
+        ms - owner->second.storedMs >= NameBook::kVisitGrainMs) {
+      owners_[name] = Owner{*now.key, now.token, ms};
+      expect("store " + name);
+      ++counts_.owned;
+    }
+  }
+  const auto old = online_.find(name);
+  if (response.existingKicked != (old != online_.end())) broken("existingKicked");
+  if (old != online_.end()) {
+    ++counts_.takeovers;
+    controls_[old->second].closing = true;
+    expect("close " + std::to_string(static_cast<std::uint64_t>(old->second)));
+  }
+  const auto before = known_.find(name);
+  const bool another = before != known_.end() && before->second.key != now.key;
+  if (another || old != online_.end()) endAllOf(name, !another);
+  online_[name] = id;
+  known_[name] = now;
+  controls_[id].client = name;
+  ++counts_.registrations;
+}
+
+/// What an operator does with names and tokens.
+void BrokerModel::operates(Choices& choices) {
+  const std::size_t kind = choices.below(3);
+  if (kind == 0) {
+    const std::string name = kNames[choices.below(std::size(kNames))];
+    const bool owned = owners_.erase(name) != 0;
+    if (broker_.handleReleaseName(*ClientId::parse(name)) != owned) broken("whether a name was owned");
+    drain();
+    if (owned) expect("forget " + name);
+  } else if (kind == 1 || !rules_.token) {
+    const bool end = choices.oneIn(2);
+    if (broker_.handleRotateToken("main", Secret{"main"}, end) != rules_.token) broken("whether there was a token");
+    drain();
+    if (rules_.token) {
+      expect("tokens");
+      passes_["main"].revoked = false;
+      if (end) endAllBy("main");
+    }
+  } else {
+    const std::string name = choices.oneIn(2) ? "few" : "guest";
+    Pass& pass = passes_[name];
+    if (pass.revoked) {
+      Token again = token(name, name, pass.group);
+      if (pass.usesLeft) again.usesLeft = 2;
+      if (broker_.handleAddToken(now(), again) != TokenTable::Added::done) broken("a token that should be added");
+      drain();
+      pass = Pass{pass.group, again.usesLeft, {}, false};
+    } else {
+      if (!broker_.handleRevokeToken(name)) broken("a token that should be revoked");
+      drain();
+      pass.revoked = true;
+      endAllBy(name);
+      ++counts_.revoked;
+    }
+    expect("tokens");
+  }
+  compare("an operator's wish");
+}
+
 void BrokerModel::connects(Choices& choices, ControlId id) {
   ConnectRequest m;
   m.toClientId = choices.oneIn(16) ? "nobody" : kNames[choices.below(std::size(kNames))];
   m.remotePort = 80;
   m.transport = choices.oneIn(3) ? Transport::udp : Transport::tcp;
+  m.plain = choices.oneIn(3);
   for (std::size_t i = choices.below(3); i < 3; ++i) m.keys.push_back(anyKey(choices));
   broker_.handleMessage(now(), id, m);
   const std::vector<Send> sends = drain();
@@ -178,6 +274,13 @@ void BrokerModel::connects(Choices& choices, ControlId id) {
           keys_[key.bytes] = KeyUse{*one.id, 0};
           keys_[other.key->bytes] = KeyUse{*one.id, 1};
           recentKeys_.push_back(*other.key);
+        }
+        const Proved& mine = known_[from];
+        const Proved& theirs = known_[m.toClientId];
+        if (created->peerKey.key != theirs.key || created->peerKey.temporary != theirs.temporary ||
+            incoming->fromKey.key != mine.key || incoming->fromKey.temporary != mine.temporary ||
+            incoming->sameGroup != (mine.group == theirs.group) || incoming->plain != m.plain) {
+          broken("what the sides were told of each other");
         }
         links_[*one.id] = link;
         made.push_back(*one.id);
@@ -248,6 +351,7 @@ void BrokerModel::talks(Choices& choices, ControlId id) {
       if (!list || list->clients.size() != online_.size()) broken("the client list");
       auto it = online_.begin();
       for (const ClientInfo& info : list->clients) {
+        if (info.key != known_[it->first].key) broken("the client list's keys");
         if (info.id != (it++)->first) broken("the client list's names");
       }
     }

@@ -24,7 +24,11 @@ class Choices {
 
 class BrokerModel {
  public:
-  BrokerModel(bool token, std::uint64_t seed);
+  struct Rules {
+    bool token = false;
+    bool keyless = false;
+  };
+  BrokerModel(Rules rules, std::uint64_t seed);
 
   /// One event. Throws std::logic_error saying where the broker differs from the model.
   void step(Choices& choices);
@@ -33,6 +37,7 @@ class BrokerModel {
 
   struct Counts {
     std::size_t registrations = 0, takeovers = 0, sessions = 0, pairs = 0, udp = 0, dropped = 0, ended = 0, closed = 0;
+    std::size_t owned = 0, revoked = 0;
   };
   const Counts& counts() const noexcept { return counts_; }
 
@@ -41,8 +46,26 @@ class BrokerModel {
     TimePoint heardAt{};
     TimePoint registerBy{};
     std::string client;
-    bool challenged = false;
+    std::string challenge;  ///< empty: none that may still be answered
     bool closing = false;
+  };
+  /// What the last client of a name proved.
+  struct Proved {
+    std::optional<PublicKey> key;
+    bool temporary = false;
+    std::string token;
+    std::string group;
+  };
+  struct Owner {
+    PublicKey key;
+    std::string token;
+    std::int64_t storedMs = 0;
+  };
+  struct Pass {
+    std::string group;
+    std::optional<unsigned> usesLeft;
+    std::set<PublicKey> usedBy;
+    bool revoked = false;
   };
   struct Link {
     std::string client[2];
@@ -66,6 +89,9 @@ class BrokerModel {
   // Events (broker_model.cpp).
   void openControl();
   void registers(Choices& choices, ControlId id);
+  wire::Register registration(Choices& choices, ControlId id) const;
+  void joins(ControlId id, const std::string& name, const Proved& proved, const wire::RegisterResponse& response);
+  void operates(Choices& choices);
   void connects(Choices& choices, ControlId id);
   void answers(Choices& choices, ControlId id);
   void talks(Choices& choices, ControlId id);
@@ -77,6 +103,10 @@ class BrokerModel {
 
   // The model's rules, and the comparison (broker_model_rules.cpp).
   bool speaks(ControlId id, bool needsName);
+  /// What a connection's answer to its challenge proves; nothing where it is refused.
+  std::optional<Proved> provenBy(const wire::Register& m, const std::string& challenge) const;
+  bool mayHave(const std::string& name, const Proved& proved) const;
+  void endAllBy(const std::string& token);
   void close(ControlId id);
   void place(SessionId id, std::size_t side, ChannelId channel);
   void end(SessionId id);
@@ -96,6 +126,7 @@ class BrokerModel {
   std::size_t sessionsOf(const std::string& client) const;
   Now now() const { return Now{at_, std::chrono::duration_cast<Millis>(at_.time_since_epoch()).count()}; }
 
+  Rules rules_;
   BrokerConfig config_;
   chuantou::test::SeededRandom random_;
   Broker broker_;
@@ -105,7 +136,9 @@ class BrokerModel {
   std::uint64_t lastChannel_ = 0;
 
   std::map<ControlId, Control> controls_;
-  std::set<std::string> known_;  ///< clients that have registered
+  std::map<std::string, Proved> known_;  ///< clients that have registered
+  std::map<std::string, Owner> owners_;
+  std::map<std::string, Pass> passes_;  ///< tokens; a secret is its token's name
   std::map<std::string, ControlId> online_;
   std::map<SessionId, Link> links_;
   std::map<Key, KeyUse> keys_;

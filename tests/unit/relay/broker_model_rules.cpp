@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "relay/broker_fixture.hpp"
 #include "relay/broker_model.hpp"
 #include "wire/udp_packet.hpp"
 
@@ -28,6 +29,39 @@ bool BrokerModel::speaks(ControlId id, bool needsName) {
   if (!needsName || !control.client.empty()) return true;
   close(id);
   return false;
+}
+
+std::optional<BrokerModel::Proved> BrokerModel::provenBy(const Register& m, const std::string& challenge) const {
+  if (!m.publicKey && !rules_.keyless) return std::nullopt;
+  if (m.publicKey && m.signature != signatureOf(*m.publicKey, challenge, m.clientId)) return std::nullopt;
+  Proved proved{m.publicKey, m.publicKey && m.temporaryKey, "", "main"};
+  if (!rules_.token) return proved;
+  for (const auto& [name, pass] : passes_) {
+    if (m.proof != proofOf(name, challenge, m.clientId, m.publicKey) || pass.revoked) continue;
+    const bool again = m.publicKey && pass.usedBy.count(*m.publicKey) != 0;
+    if (pass.usesLeft == 0u && !again) continue;
+    proved.token = name;
+    proved.group = pass.group;
+    return proved;
+  }
+  return std::nullopt;
+}
+
+bool BrokerModel::mayHave(const std::string& name, const Proved& proved) const {
+  if (name.empty()) return true;
+  if (const auto owner = owners_.find(name); owner != owners_.end()) return owner->second.key == proved.key;
+  const auto holder = known_.find(name);
+  if (online_.count(name) != 0 && holder->second.key && holder->second.key != proved.key) return false;
+  const bool comesToOwn = proved.key && !proved.temporary;
+  return !comesToOwn || owners_.size() < 6;
+}
+
+void BrokerModel::endAllBy(const std::string& token) {
+  for (const auto& [name, proved] : known_) {
+    if (proved.token != token) continue;
+    endAllOf(name, false);
+    if (const auto control = controlOf(name)) close(*control);
+  }
 }
 
 void BrokerModel::close(ControlId id) {
@@ -112,6 +146,12 @@ std::vector<Send> BrokerModel::drain() {
       did_.push_back("add " + text(add->initiator));
     } else if (const auto* remove = std::get_if<RemoveUdp>(&*action)) {
       did_.push_back("remove " + text(remove->initiator));
+    } else if (const auto* store = std::get_if<StoreName>(&*action)) {
+      did_.push_back("store " + store->record.name.str());
+    } else if (const auto* forget = std::get_if<ForgetName>(&*action)) {
+      did_.push_back("forget " + forget->name.str());
+    } else {
+      did_.push_back("tokens");
     }
   }
   return sends;
@@ -146,7 +186,12 @@ void BrokerModel::compareTables() {
     }
     if (session.joined != link.joined) broken("whether session " + text(id) + " is joined");
   }
-  for (const std::string& name : known_) {
+  if (broker_.names().size() != owners_.size()) broken("the number of names");
+  for (const auto& [name, owner] : owners_) {
+    const NameRecord* record = broker_.names().find(*ClientId::parse(name));
+    if (!record || record->owner != owner.key) broken("the owner of " + name);
+  }
+  for (const auto& [name, proved] : known_) {
     const ClientRecord* record = broker_.clients().find(*ClientId::parse(name));
     if (!record) broken("client " + name + " is forgotten");
     if (record->sessions != sessionsOf(name)) broken("the number of sessions of " + name);

@@ -1,4 +1,4 @@
-// The broker against its model: many clients, 100,000 events in random order.
+// The broker against its model: many clients, 400,000 events in random order.
 #include "relay/broker_model.hpp"
 
 #include <catch2/catch.hpp>
@@ -16,25 +16,32 @@ class RandomChoices final : public Choices {
   chuantou::test::SeededRandom random_;
 };
 
-void run(bool token, std::uint64_t seed, int steps) {
-  BrokerModel model{token, seed};
+void run(BrokerModel::Rules rules, std::uint64_t seed, int steps) {
+  BrokerModel model{rules, seed};
   RandomChoices choices{seed};
   for (int step = 0; step < steps; ++step) model.step(choices);
   model.finish();
   // Whatever the seed, every kind of event has happened often.
   const auto& counts = model.counts();
-  for (const std::size_t count : {counts.registrations, counts.takeovers, counts.sessions, counts.pairs, counts.udp,
+  CAPTURE(rules.token, rules.keyless, counts.registrations, counts.takeovers, counts.sessions, counts.pairs, counts.udp,
+          counts.dropped, counts.ended, counts.closed, counts.owned, counts.revoked);
+  for (const std::size_t count : {counts.registrations, counts.sessions, counts.pairs, counts.udp,
                                   counts.dropped, counts.ended, counts.closed}) {
     CHECK(count > static_cast<std::size_t>(steps) / 1000);
   }
+  CHECK(counts.takeovers > 10);
+  CHECK(counts.owned > 50);
+  if (rules.token) CHECK(counts.revoked > 50);
 }
 
 }  // namespace
 
 TEST_CASE("the broker does what its model does", "[relay][broker][model]") {
   const std::uint64_t seed = chuantou::test::testSeed("broker model");
-  CHECK_NOTHROW(run(false, seed, 100'000));
-  CHECK_NOTHROW(run(true, seed + 1, 100'000));
+  CHECK_NOTHROW(run({false, true}, seed, 100'000));
+  CHECK_NOTHROW(run({true, true}, seed + 1, 100'000));
+  CHECK_NOTHROW(run({false, false}, seed + 2, 100'000));
+  CHECK_NOTHROW(run({true, false}, seed + 3, 100'000));
 }
 
 TEST_CASE("short lives leave nothing behind", "[relay][broker][model]") {
@@ -43,7 +50,7 @@ TEST_CASE("short lives leave nothing behind", "[relay][broker][model]") {
     INFO("seed " << seed + i);
     RandomChoices choices{seed + i};
     CHECK_NOTHROW([&] {
-      BrokerModel model{choices.oneIn(2), seed + i};
+      BrokerModel model{{choices.oneIn(2), choices.oneIn(2)}, seed + i};
       for (std::size_t steps = choices.below(300); steps > 0; --steps) model.step(choices);
       model.finish();
     }());

@@ -1,5 +1,4 @@
-// Registering: names, the token, takeover, leaving, limits.
-#include "base/hex.hpp"
+// Registering without keys and tokens: names, takeover, leaving, limits. With them: broker_trust_test.cpp.
 #include "chuantou/version.hpp"
 #include "relay/broker_fixture.hpp"
 
@@ -10,21 +9,6 @@ using chuantou::relay::test::Actions;
 using chuantou::relay::test::BrokerFixture;
 using chuantou::relay::test::keyOf;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// Wants "proof:" and the client's id, and remembers the challenges that it saw.
-BrokerConfig withToken(std::vector<std::string>* challenges = nullptr) {
-  BrokerConfig config;
-  config.checkProof = [challenges](std::span<const std::uint8_t> challenge, std::string_view id,
-                                   std::string_view proof) {
-    if (challenges) challenges->push_back(std::string(challenge.begin(), challenge.end()));
-    return proof == "proof:" + std::string{id};
-  };
-  return config;
-}
-
-}  // namespace
 
 TEST_CASE("a client registers and is told what it needs", "[relay][broker]") {
   BrokerFixture f;
@@ -112,70 +96,6 @@ TEST_CASE("a connection registers once", "[relay][broker]") {
   CHECK_FALSE(did.closed(a));
   CHECK(f.broker.clients().find(*ClientId::parse("B")) == nullptr);
   CHECK(f.broker.clients().online() == 1);
-}
-
-TEST_CASE("a token is proved over a fresh challenge", "[relay][broker][token]") {
-  std::vector<std::string> challenges;
-  BrokerFixture f{withToken(&challenges)};
-  const ControlId a = f.open();
-  const auto challenge = f.say(a, f.registration("A")).one<RegisterResponse>(a);
-  CHECK_FALSE(challenge.success);
-  CHECK(challenge.code == Errc::auth_required);
-  CHECK(challenge.challenge.size() == 64);
-  CHECK(f.broker.clients().online() == 0);
-  CHECK(f.say(a, f.registration("A", "proof:A")).one<RegisterResponse>(a).success);
-  REQUIRE(challenges.size() == 1);
-  CHECK(toHex(std::vector<std::uint8_t>(challenges[0].begin(), challenges[0].end())) == challenge.challenge);
-
-  const ControlId b = f.open();
-  CHECK(f.say(b, f.registration("B")).one<RegisterResponse>(b).challenge != challenge.challenge);
-  CHECK(f.broker.stats().authFailures == 0);
-}
-
-TEST_CASE("a wrong proof, none, or one for another id ends the connection", "[relay][broker][token]") {
-  struct Row {
-    const char* proof;
-    Errc code;
-  };
-  for (const Row& row :
-       {Row{"", Errc::auth_required}, Row{"wrong", Errc::auth_failed}, Row{"proof:B", Errc::auth_failed}}) {
-    BrokerFixture f{withToken()};
-    const ControlId a = f.open();
-    f.say(a, f.registration("A"));
-    const Actions did = f.say(a, f.registration("A", row.proof));
-    const auto response = did.one<RegisterResponse>(a);
-    CHECK_FALSE(response.success);
-    CHECK(response.code == row.code);
-    CHECK(response.challenge.empty());
-    CHECK(did.closed(a));
-    CHECK(f.say(a, f.registration("A", "proof:A")).none());
-    CHECK(f.broker.stats().authFailures == 1);
-    CHECK(f.broker.clients().online() == 0);
-  }
-}
-
-TEST_CASE("a proof before any challenge counts for nothing", "[relay][broker][token]") {
-  int checks = 0;
-  BrokerConfig config;
-  config.checkProof = [&](auto, auto, auto) { return ++checks > 0; };
-  BrokerFixture f{config};
-  const ControlId a = f.open();
-  const auto response = f.say(a, f.registration("A", "proof:A")).one<RegisterResponse>(a);
-  CHECK(response.code == Errc::auth_required);
-  CHECK(response.challenge.size() == 64);
-  CHECK(checks == 0);
-}
-
-TEST_CASE("without the token nobody takes over a client", "[relay][broker][token]") {
-  BrokerFixture f{withToken()};
-  const ControlId a = f.open();
-  f.say(a, f.registration("A"));
-  CHECK(f.say(a, f.registration("A", "proof:A")).one<RegisterResponse>(a).success);
-  const ControlId thief = f.open();
-  CHECK(f.say(thief, f.registration("A")).sent<ErrorMessage>(a).empty());
-  const Actions did = f.say(thief, f.registration("A", "guess"));
-  CHECK_FALSE(did.closed(a));
-  CHECK(f.broker.clients().find(*ClientId::parse("A"))->control == a);
 }
 
 TEST_CASE("a new registration of an id takes over", "[relay][broker][takeover]") {

@@ -27,9 +27,7 @@ TEST_CASE("a connection that does not register is closed", "[relay][broker][time
 }
 
 TEST_CASE("a challenge gives no more time to register", "[relay][broker][time][token]") {
-  BrokerConfig config;
-  config.checkProof = [](auto, auto, auto) { return false; };
-  BrokerFixture f{config};
+  BrokerFixture f{chuantou::relay::test::tokens({chuantou::relay::test::token("main", "secret")})};
   const ControlId a = f.open();
   f.tick(9s);
   f.say(a, f.registration("A"));

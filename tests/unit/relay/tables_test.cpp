@@ -26,9 +26,9 @@ DataKey keyOf(std::uint8_t number) {
 
 TEST_CASE("the registry: online, offline, replaced", "[relay][registry]") {
   ClientRegistry registry{2};
-  CHECK_FALSE(registry.add(named("A"), ControlId{1}, "x", kNow).replaced);
+  CHECK_FALSE(registry.add(named("A"), ControlId{1}, "x", {}, kNow).replaced);
   CHECK(registry.online() == 1);
-  CHECK(registry.add(named("A"), ControlId{2}, "y", kNow).replaced == ControlId{1});
+  CHECK(registry.add(named("A"), ControlId{2}, "y", {}, kNow).replaced == ControlId{1});
   CHECK(registry.online() == 1);
   registry.setOffline(named("A"), ControlId{1});  // not its connection any more
   CHECK(registry.online() == 1);
@@ -39,9 +39,9 @@ TEST_CASE("the registry: online, offline, replaced", "[relay][registry]") {
   CHECK(registry.online() == 0);
   CHECK(registry.find(named("A")));
   CHECK(registry.list().empty());
-  CHECK_FALSE(registry.add(named("C"), ControlId{3}, "", kNow).full);
-  CHECK_FALSE(registry.add(named("B"), ControlId{4}, "", kNow).full);
-  CHECK(registry.add(named("A"), ControlId{5}, "", kNow).full);
+  CHECK_FALSE(registry.add(named("C"), ControlId{3}, "", {}, kNow).full);
+  CHECK_FALSE(registry.add(named("B"), ControlId{4}, "", {}, kNow).full);
+  CHECK(registry.add(named("A"), ControlId{5}, "", {}, kNow).full);
   CHECK(registry.list().size() == 2);
   CHECK(registry.list()[0]->id.str() == "B");
 }
@@ -51,7 +51,7 @@ TEST_CASE("the registry forgets the longest gone, and nobody else", "[relay][reg
   std::uint64_t control = 0;
   const auto visit = [&](const std::string& name) {
     const ControlId id{++control};
-    registry.add(named(name), id, "", kNow);
+    registry.add(named(name), id, "", {}, kNow);
     registry.setOffline(named(name), id);
   };
   visit("first");
@@ -61,7 +61,7 @@ TEST_CASE("the registry forgets the longest gone, and nobody else", "[relay][reg
   CHECK(registry.find(named("first")));
   CHECK(registry.find(named("returning")));
   visit("returning");
-  registry.add(named("online"), ControlId{++control}, "", kNow);
+  registry.add(named("online"), ControlId{++control}, "", {}, kNow);
   for (std::size_t i = 0; i < ClientRegistry::kMaxOffline - 1; ++i) visit("n" + std::to_string(i));
   CHECK_FALSE(registry.find(named("first")));
   CHECK_FALSE(registry.find(named("flapping")));
@@ -75,7 +75,7 @@ TEST_CASE("the registry keeps who has sessions, and forgets it later", "[relay][
   std::uint64_t control = 0;
   const auto visit = [&](const std::string& name, std::size_t sessions) {
     const ControlId id{++control};
-    registry.add(named(name), id, "", kNow);
+    registry.add(named(name), id, "", {}, kNow);
     registry.find(named(name))->sessions = sessions;
     registry.setOffline(named(name), id);
   };

@@ -12,6 +12,7 @@ const char* const kHexA = "00112233445566778899aabbccddeeff";
 const char* const kHexB = "ffeeddccbbaa99887766554433221100";
 const DataKey kKeyA = *DataKey::parse(kHexA);
 const DataKey kKeyB = *DataKey::parse(kHexB);
+const PublicKey kPublic = *PublicKey::parse("ed25519:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
 
 SessionRef byId(std::uint64_t id) { return SessionRef{SessionId{id}, {}, {}}; }
 
@@ -25,12 +26,18 @@ const ToServerRow kToServer[] = {
     {Register{"", 1, "", ""}, R"({"type":"register","payload":{"clientId":"","version":1}})"},
     {Register{"B", 1, "ab12", "chuantou 0.1.0"},
      R"({"type":"register","payload":{"clientId":"B","version":1,"proof":"ab12","software":"chuantou 0.1.0"}})"},
+    {Register{"B", 1, "", "", kPublic},
+     R"({"type":"register","payload":{"clientId":"B","version":1,"publicKey":"ed25519:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}})"},
+    {Register{"B", 1, "ab12", "", kPublic, true, "5160"},
+     R"({"type":"register","payload":{"clientId":"B","version":1,"proof":"ab12","publicKey":"ed25519:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f","temporaryKey":true,"signature":"5160"}})"},
     {Unregister{}, R"({"type":"unregister","payload":{}})"},
     {GetClientList{}, R"({"type":"get_client_list","payload":{}})"},
     {ConnectRequest{"B", 3000, "", 8000, Transport::tcp, {kKeyA}},
      R"({"type":"connect_request","payload":{"toClientId":"B","remotePort":3000,"localPort":8000,"protocol":"tcp","keys":["00112233445566778899aabbccddeeff"]}})"},
     {ConnectRequest{"B", 53, "dns.local", 0, Transport::udp, {kKeyA, kKeyB}},
      R"({"type":"connect_request","payload":{"toClientId":"B","remotePort":53,"remoteHost":"dns.local","localPort":0,"protocol":"udp","keys":["00112233445566778899aabbccddeeff","ffeeddccbbaa99887766554433221100"]}})"},
+    {ConnectRequest{"B", 1, "", 0, Transport::tcp, {kKeyA}, true},
+     R"({"type":"connect_request","payload":{"toClientId":"B","remotePort":1,"localPort":0,"protocol":"tcp","plain":true,"keys":["00112233445566778899aabbccddeeff"]}})"},
     {AcceptSession{{byId(0x2f), byId(1)}},
      R"({"type":"accept_session","payload":{"sessions":[{"sessionId":"s-2f"},{"sessionId":"s-1"}]}})"},
     {RejectSession{{byId(2)}, Errc::target_refused, "nothing listens"},
@@ -78,6 +85,16 @@ const ToClientRow kToClient[] = {
      R"({"type":"client_list","payload":{"clients":[{"id":"A","registeredAt":1},{"id":"B","registeredAt":1700000000000}]}})"},
     {IncomingRequest{"A", 3000, "", Transport::tcp, {SessionRef{SessionId{0x2f}, kKeyB, {}}}},
      R"({"type":"connect_request","payload":{"fromClientId":"A","remotePort":3000,"protocol":"tcp","sessions":[{"sessionId":"s-2f","key":"ffeeddccbbaa99887766554433221100"}]}})"},
+    {refused(Errc::identity_required, "a key", "c0ffee", 1),
+     R"({"type":"register_response","payload":{"success":false,"code":"identity_required","error":"a key","challenge":"c0ffee"}})"},
+    {refused(Errc::name_taken, "not yours", "", 1),
+     R"({"type":"register_response","payload":{"success":false,"code":"name_taken","error":"not yours"}})"},
+    {ClientList{{{"A", 1, kPublic}}},
+     R"({"type":"client_list","payload":{"clients":[{"id":"A","registeredAt":1,"publicKey":"ed25519:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}]}})"},
+    {IncomingRequest{"A", 1, "", Transport::tcp, {SessionRef{SessionId{1}, kKeyB, {}}}, true, {kPublic, true}, true},
+     R"({"type":"connect_request","payload":{"fromClientId":"A","remotePort":1,"protocol":"tcp","plain":true,"sameGroup":true,"peerKey":"ed25519:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f","peerKeyTemporary":true,"sessions":[{"sessionId":"s-1","key":"ffeeddccbbaa99887766554433221100"}]}})"},
+    {CreateSession{"B", 1, 8200, Transport::tcp, {SessionRef{SessionId{1}, kKeyA, {}}}, {kPublic, false}},
+     R"({"type":"create_session","payload":{"peerClientId":"B","remotePort":1,"relayAddr":{"port":8200,"protocol":"tcp"},"peerKey":"ed25519:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f","sessions":[{"sessionId":"s-1","key":"00112233445566778899aabbccddeeff"}]}})"},
     {IncomingRequest{"A", 53, "dns", Transport::udp, {SessionRef{SessionId{1}, kKeyB, UdpSession{0x80000003}}}},
      R"({"type":"connect_request","payload":{"fromClientId":"A","remotePort":53,"remoteHost":"dns","protocol":"udp","sessions":[{"sessionId":"s-1","key":"ffeeddccbbaa99887766554433221100","udpSession":2147483651}]}})"},
     {CreateSession{"B", 3000, 8200, Transport::udp, {SessionRef{SessionId{1}, kKeyA, UdpSession{0x80000002}}}},
@@ -165,6 +182,33 @@ TEST_CASE("what may be absent has its default", "[wire][control]") {
   REQUIRE(error.ok());
   CHECK(std::get<ErrorMessage>(error.value()).code == Errc::protocol_error);
   CHECK(std::get<ErrorMessage>(error.value()).message.empty());
+}
+
+TEST_CASE("keys and what goes with them arrive, and are absent where they were", "[wire][control]") {
+  const std::string key = R"("publicKey":"ed25519:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")";
+  const auto decode = [](const std::string& fields) { return decodeToServer(R"({"type":"register","payload":{)" + fields + "}}"); };
+  const auto full = decode(key + R"(,"temporaryKey":true,"signature":"ab")");
+  REQUIRE(full.ok());
+  const auto& m = std::get<Register>(full.value());
+  CHECK(m.publicKey == kPublic);
+  CHECK(m.temporaryKey);
+  CHECK(m.signature == "ab");
+  const auto none = decode("");
+  CHECK_FALSE(std::get<Register>(none.value()).publicKey);
+  CHECK_FALSE(std::get<Register>(none.value()).temporaryKey);
+  for (const char* wrong : {R"("publicKey":"")", R"("publicKey":7)", R"("publicKey":"ed25519:00")", R"("publicKey":"rsa:0001")",
+                            R"("temporaryKey":"yes")", R"("temporaryKey":1)", R"("signature":7)"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(decode(wrong).ok());
+  }
+  const auto incoming = decodeToClient(
+      R"({"type":"connect_request","payload":{"fromClientId":"A","remotePort":1,"sessions":[]}})");
+  REQUIRE(incoming.ok());
+  const auto& request = std::get<IncomingRequest>(incoming.value());
+  CHECK_FALSE(request.fromKey.key);
+  CHECK_FALSE(request.fromKey.temporary);
+  CHECK_FALSE(request.sameGroup);
+  CHECK_FALSE(request.plain);
 }
 
 TEST_CASE("long reasons are cut between characters", "[wire][control]") {
