@@ -90,8 +90,9 @@ class Connect final : public Operation {
   }
   void report(const Error* error) override {
     if (error) return done_(error->code(), error, nullptr);
-    auto transport = target_.plain ? makePlainTransport(std::move(socket_), carrier_->takeRest())
-                                   : makeSecureTransport(context_.thread, carrier_->line(), std::exchange(carrier_, nullptr));
+    const auto carrier = std::exchange(carrier_, nullptr);  // the stream's from here on
+    auto transport = target_.plain ? makePlainTransport(std::move(socket_), carrier->takeRest())
+                                   : makeSecureTransport(context_.thread, carrier->line(), carrier);
     done_({}, nullptr, std::make_shared<detail::StreamImpl>(thread_, std::move(transport), target_.peer.str(), target_.port));
   }
   std::shared_ptr<net::IoThread> thread_;
