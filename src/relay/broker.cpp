@@ -84,6 +84,13 @@ void Broker::refuse(ControlId id, Control& control, Errc code, std::string why) 
   close(id, control);
 }
 
+void Broker::handleRegisterRefused(Now now, ControlId id, std::string why) {
+  const auto it = controls_.find(static_cast<std::uint64_t>(id));
+  if (it == controls_.end() || it->second.closing) return;
+  it->second.heardAt = now.at;
+  refuse(id, it->second, Errc::limit_reached, std::move(why));
+}
+
 bool Broker::proveToken(ControlId id, Control& control, const Register& m) {
   if (!config_.checkProof) return true;
   if (control.challenged && !m.proof.empty()) {
@@ -122,7 +129,10 @@ void Broker::on(Now now, ControlId id, Control& control, Register& m) {
   if (!proveToken(id, control, m)) return;
 
   const auto registered = clients_.add(*name, id, control.address, now);
-  if (registered.full) return refuse(id, control, Errc::limit_reached, "the server has all the clients that it takes");
+  if (registered.full) {
+    ++stats_.refusedClients;
+    return refuse(id, control, Errc::limit_reached, "the server has all the clients that it takes");
+  }
   if (registered.replaced) {
     const auto old = controls_.find(static_cast<std::uint64_t>(*registered.replaced));
     if (old != controls_.end()) {
@@ -176,6 +186,7 @@ void Broker::handleTick(Now now) {
       silent.push_back(ControlId{number});
     }
   }
+  stats_.late += unregistered.size();
   for (const ControlId id : unregistered) close(id, controls_[static_cast<std::uint64_t>(id)]);
   for (const ControlId id : silent) {
     Control& control = controls_[static_cast<std::uint64_t>(id)];
@@ -186,7 +197,10 @@ void Broker::handleTick(Now now) {
   }
   for (const ChannelId channel : refused_) act(DropChannel{channel});
   refused_.clear();
-  while (const auto channel = waiting_.takeExpired(now.at)) act(DropChannel{*channel});
+  while (const auto channel = waiting_.takeExpired(now.at)) {
+    ++stats_.late;
+    act(DropChannel{*channel});
+  }
   while (!pairing_.empty() && pairing_.front().first <= now.at) {
     Session* session = sessions_.find(pairing_.front().second);
     pairing_.pop_front();
@@ -213,6 +227,13 @@ std::optional<Action> Broker::pollAction() {
   Action action = std::move(actions_.front());
   actions_.pop_front();
   return action;
+}
+
+std::optional<ChannelId> Broker::pollProved() {
+  if (proved_.empty()) return std::nullopt;
+  const ChannelId channel = proved_.front();
+  proved_.pop_front();
+  return channel;
 }
 
 }  // namespace chuantou::relay
