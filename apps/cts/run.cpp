@@ -31,6 +31,7 @@ ServerConfig configOf(const ServerOptions& options) {
   config.pairingTimeout = std::chrono::milliseconds{options.pairingTimeoutMs};
   config.heartbeatInterval = std::chrono::milliseconds{options.heartbeatIntervalMs};
   config.heartbeatTimeout = std::chrono::milliseconds{options.heartbeatTimeoutMs};
+  options.limits.applyTo(config);
   config.logLevel = options.logLevel;
   config.log = daemon::makeLogSink(options.logFormat);
   config.language = options.language;
