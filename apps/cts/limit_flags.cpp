@@ -10,8 +10,8 @@ constexpr Phrase kConnections{"Connections at a time (default 200000)", "同时�
 constexpr Phrase kPending{"Connections that have neither registered nor joined a session; random ones are dropped from half of "
                           "this on (default 8192)",
                           "尚未注册也未加入会话的连接数上限；超过一半后开始随机断开（默认 8192）"};
-constexpr Phrase kPendingPerAddress{"The same, of one IPv4 address or IPv6 /64 (default 1024)",
-                                    "同上，单个 IPv4 地址或 IPv6 /64（默认 1024）"};
+constexpr Phrase kPendingPerAddress{"The same, of one IPv4 address or IPv6 /64 without registered clients (default 1024)",
+                                    "同上，单个没有已注册客户端的 IPv4 地址或 IPv6 /64（默认 1024）"};
 constexpr Phrase kClients{"Registered clients at a time (default 100000)", "同时注册的客户端数上限（默认 100000）"};
 constexpr Phrase kClientsPerAddress{"The same, of one address (default 16384)", "同上，单个地址（默认 16384）"};
 constexpr Phrase kRegistrations{"Attempts to register, of one address (default 20000)",

@@ -32,7 +32,7 @@ struct ServerConfig {
   // key of a session; when there are many of these, random ones are dropped, never a client or a session.
   std::size_t maxConnections = 200'000;      ///< accepted connections at a time; more are closed at once
   std::size_t maxPending = 8'192;            ///< pending connections; dropping begins at half of this
-  std::size_t maxPendingPerAddress = 1'024;  ///< likewise, of one address
+  std::size_t maxPendingPerAddress = 1'024;  ///< likewise, of one address where no client is registered
   std::size_t maxClients = 100'000;          ///< registered at a time
   std::size_t maxClientsPerAddress = 16'384;
   std::size_t maxRegistrationsPerMinute = 20'000;  ///< attempts of one address

@@ -48,19 +48,30 @@ PeerId Admission::choose(const std::vector<PeerId>& among) {
   return peers_.at(numberOf(one)).arrival <= peers_.at(numberOf(other)).arrival ? one : other;
 }
 
+std::optional<PeerId> Admission::relieve(TimePoint now, const std::vector<PeerId>& crowd, std::size_t limit) {
+  if (!chance(crowd.size(), limit)) return std::nullopt;
+  const PeerId one = choose(crowd);
+  if (crowd.size() < limit && now < peers_.at(numberOf(one)).since + kAdmissionGrace) return std::nullopt;
+  return one;
+}
+
 void Admission::handleAccepted(TimePoint now, PeerId id, const Source& from) {
-  const auto known = sources_.find(from);
   // A source's own pressure is relieved by its own; with the place that one leaves there is room for all as well.
-  if (known != sources_.end() && chance(known->second.unproved.size(), limits_.maxPendingPerSource)) {
-    ++stats_.droppedPerSource;
-    drop(now, choose(known->second.unproved));
-  } else if (chance(unproved_.size(), limits_.maxPending)) {
-    ++stats_.droppedEarly;
-    drop(now, choose(unproved_));
+  std::optional<PeerId> goes;
+  const auto known = sources_.find(from);
+  if (known != sources_.end() && known->second.registered == 0) {
+    goes = relieve(now, known->second.unproved, limits_.maxPendingPerSource);
   }
+  if (goes) {
+    ++stats_.droppedPerSource;
+  } else if ((goes = relieve(now, unproved_, limits_.maxPending))) {
+    ++stats_.droppedEarly;
+  }
+  if (goes) drop(now, *goes);
   SourceState& state = stateOf(from);
   Peer peer;
   peer.from = from;
+  peer.since = now;
   peer.arrival = ++arrivals_;
   peer.place = unproved_.size();
   peer.placeInSource = state.unproved.size();
@@ -185,7 +196,7 @@ std::optional<PeerId> Admission::pollDrop() {
 Admission::Most Admission::most(TimePoint now) {
   Most out;
   for (auto& [from, state] : sources_) {
-    out.pending = std::max(out.pending, state.unproved.size());
+    if (state.registered == 0) out.pending = std::max(out.pending, state.unproved.size());
     out.clients = std::max(out.clients, state.registered);
     out.registrations = std::max(out.registrations, state.attempts.taken(now));
     out.authFailures = std::max(out.authFailures, state.failures.taken(now));

@@ -16,12 +16,16 @@
 
 namespace chuantou::relay {
 
+/// Below a limit, what is younger than this is not dropped: a client that opens thousands of connections at once is busy
+/// with all of them before it speaks on the first.
+inline constexpr Duration kAdmissionGrace = std::chrono::seconds{1};
+
 /// An accepted connection, of whatever kind; never reused.
 enum class PeerId : std::uint64_t {};
 
 struct AdmissionLimits {
   std::size_t maxPending = 8'192;
-  std::size_t maxPendingPerSource = 1'024;
+  std::size_t maxPendingPerSource = 1'024;  ///< where no client is registered; one that proved itself may have bursts
   std::size_t maxClientsPerSource = 16'384;
   std::size_t maxRegistrationsPerMinute = 20'000;  ///< attempts of a source
   std::size_t maxAuthFailuresPerMinute = 60;       ///< of a source
@@ -68,7 +72,7 @@ class Admission {
   const AdmissionStats& stats() const noexcept { return stats_; }
   /// The most that any one source has. Looks at all of them.
   struct Most {
-    std::size_t pending = 0;
+    std::size_t pending = 0;  ///< where no client is registered
     std::size_t clients = 0;
     std::size_t registrations = 0;  ///< within about a minute
     std::size_t authFailures = 0;
@@ -85,6 +89,7 @@ class Admission {
   };
   struct Peer {
     Source from;
+    TimePoint since{};
     std::uint64_t arrival = 0;
     bool registered = false;
     bool attempted = false;
@@ -96,6 +101,8 @@ class Admission {
   /// One of them by chance, and rather one that has been there for long.
   PeerId choose(const std::vector<PeerId>& among);
   bool chance(std::size_t count, std::size_t limit);
+  /// The one of these that must go for another, if one must.
+  std::optional<PeerId> relieve(TimePoint now, const std::vector<PeerId>& crowd, std::size_t limit);
   void drop(TimePoint now, PeerId peer);
   void leaveUnproved(PeerId id, Peer& peer, SourceState& state);
   void forgetIfIdle(TimePoint now, const Source& from);
