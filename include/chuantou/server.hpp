@@ -23,6 +23,11 @@ struct ServerConfig {
   std::uint16_t port = 8200;   ///< TCP and UDP; 0: the system chooses
   std::string token = {};      ///< what clients must prove; empty: anyone who reaches the port may register
   bool allowAnonymous = false;  ///< permits a server without a token on other addresses than loopback
+  /// PEM files of the certificate (with its chain) and its key that clients with wss:// and browsers see; both or
+  /// neither. Looked at every 2 s: a new pair is used from then on. Without them the server makes a self-signed
+  /// certificate that lives as long as start() to stop().
+  std::string tlsCertificateFile = {};
+  std::string tlsKeyFile = {};
   unsigned threads = 0;         ///< relaying threads; 0: one for every two processors, at least one
   std::chrono::milliseconds handshakeTimeout{10'000};   ///< for the first bytes, and for each step to a registration
   std::chrono::milliseconds pairingTimeout{15'000};     ///< a session whose two data channels have not both come is dropped
@@ -71,6 +76,11 @@ struct ServerStats {
   std::uint64_t droppedDatagrams = 0;  ///< unknown session, unproved address or a full queue
 };
 
+struct ServerCertificate {
+  std::string fingerprint;  ///< "sha256:" and 64 hexadecimal digits: ClientConfig::serverFingerprint
+  std::chrono::system_clock::time_point expires{};
+};
+
 /// Lifetime: the destructor stops. Threads: every member is safe from any thread.
 class Server {
  public:
@@ -80,7 +90,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// Listens; returns once it accepts. Throws Error: port_in_use, permission_denied, address_unavailable,
-  /// invalid_argument (no token, and an address other than loopback without allowAnonymous).
+  /// invalid_argument (no token, and an address other than loopback without allowAnonymous), bad_config (a certificate
+  /// or key file).
   void start();
   /// Closes everything, joins the threads. Idempotent.
   void stop() noexcept;
@@ -90,6 +101,9 @@ class Server {
   std::vector<ServerClientInfo> clients() const;
   std::vector<ServerSessionInfo> sessions(std::size_t limit = 1000) const;
   ServerStats stats() const;
+  /// The one that TLS connections see now; empty where the server does not run. Makes it, where there are no files.
+  ServerCertificate certificate() const;
+  std::string fingerprint() const { return certificate().fingerprint; }
   /// Closes a client's control connection and its sessions. False: no such client.
   bool kick(const std::string& clientId);
 

@@ -3,8 +3,9 @@
 #include <thread>
 
 #include "base/endpoint_text.hpp"
-#include "net/listener.hpp"
 #include "crypto/token_proof.hpp"
+#include "net/listener.hpp"
+#include "net/tls_bridge.hpp"
 
 namespace chuantou::engine {
 
@@ -28,6 +29,12 @@ std::vector<std::string> hostsOf(const ServerConfig& config) {
   return {"0.0.0.0", "::"};
 }
 
+std::vector<std::string> certificateNames(const ServerConfig& config) {
+  std::vector<std::string> names{"localhost", "127.0.0.1", "::1"};
+  if (!config.host.empty()) names.push_back(config.host);
+  return names;
+}
+
 }  // namespace
 
 ServerEngine::ServerEngine(ServerConfig config)
@@ -35,6 +42,9 @@ ServerEngine::ServerEngine(ServerConfig config)
   if (config_.handshakeTimeout <= Millis{0} || config_.pairingTimeout <= Millis{0} ||
       config_.heartbeatInterval <= Millis{0} || config_.heartbeatTimeout <= config_.heartbeatInterval) {
     throw Error{Errc::invalid_argument, "a time-out", "they must be positive, and the heartbeat's longer than its interval"};
+  }
+  if (config_.tlsCertificateFile.empty() != config_.tlsKeyFile.empty()) {
+    throw Error{Errc::invalid_argument, "a certificate without its key, or the reverse", "give both --tls-cert and --tls-key"};
   }
 }
 
@@ -66,6 +76,8 @@ void ServerEngine::start() {
   broker.maxWaitingChannels = config_.maxPending;
   broker_ = std::make_unique<relay::Broker>(std::move(broker), *random_);
 
+  certificate_ = std::make_unique<TlsCertificate>(config_.tlsCertificateFile, config_.tlsKeyFile, certificateNames(config_), log_);
+  certificate_->load();
   listen();
   unsigned threads = config_.threads;
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency() / 2);
@@ -156,6 +168,7 @@ void ServerEngine::tick() {
     if (ec) return;
     broker_->handleTick(now());
     drain();
+    certificate_->look(Clock::now());
     tick();
   });
 }
@@ -191,7 +204,13 @@ void ServerEngine::onDataChannel(net::TcpSocket socket, const DataKey& key) {
   drain();
 }
 
-void ServerEngine::onHttp(net::TcpSocket socket, std::span<const std::uint8_t> first) {
+void ServerEngine::onHttp(net::TcpSocket socket, std::span<const std::uint8_t> first) { openControl(std::move(socket), first); }
+void ServerEngine::onHttp(std::unique_ptr<net::TlsSocket> socket, std::span<const std::uint8_t> first) {
+  openControl(std::move(socket), first);
+}
+
+template <class Socket>
+void ServerEngine::openControl(Socket socket, std::span<const std::uint8_t> first) {
   // Still pending: it becomes a control channel at its handshake's end, until which the broker's deadline watches it.
   const std::uint64_t id = ++lastControl_;
   auto channel = std::make_shared<net::MessageChannel>(*front_, std::move(socket),
@@ -203,6 +222,24 @@ void ServerEngine::onHttp(net::TcpSocket socket, std::span<const std::uint8_t> f
   broker_->handleControlOpened(now(), ControlId{id}, channel->remoteAddress());
   channel->start(first);
   drain();
+}
+
+std::unique_ptr<net::TlsSocket> ServerEngine::onTls(net::TcpSocket socket, std::span<const std::uint8_t> first) {
+  try {
+    return std::make_unique<net::TlsSocket>(*front_, std::move(socket), certificate_->context(), crypto::TlsRole::server, first);
+  } catch (const Error& error) {
+    log_.error(LogLevel::error, "tls", error);
+    return nullptr;
+  }
+}
+
+void ServerEngine::onDataChannel(std::unique_ptr<net::TlsSocket> socket, const DataKey& key) {
+  net::TcpSocket bridge = net::TlsBridge::start(*front_, std::move(socket));
+  if (!bridge.is_open()) {
+    log_.error(LogLevel::warn, "tls", Error{Errc::too_many_open_files, "a data channel inside TLS"});
+    return onRefused();
+  }
+  onDataChannel(std::move(bridge), key);
 }
 
 // ------------------------------------------------------------ control channels
@@ -394,6 +431,18 @@ ServerStats ServerEngine::stats() {
     out.relayedDatagramBytes = udp_->stats().bytes.load(std::memory_order_relaxed);
     out.droppedDatagrams = udp_->stats().dropped.load(std::memory_order_relaxed);
     return out;
+  });
+}
+
+ServerCertificate ServerEngine::certificate() {
+  return onFront([this] {
+    try {
+      const crypto::CertificateInfo& info = certificate_->info();
+      return ServerCertificate{info.fingerprint.str(), info.expires};
+    } catch (const Error& error) {
+      log_.error(LogLevel::error, "tls", error);
+      return ServerCertificate{};
+    }
   });
 }
 

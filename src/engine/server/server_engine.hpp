@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "chuantou/server.hpp"
 #include "engine/server/first_bytes_reader.hpp"
+#include "engine/server/tls_certificate.hpp"
 #include "engine/server/udp_relay.hpp"
 #include "net/accept_loop.hpp"
 #include "net/http.hpp"
@@ -37,6 +38,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::vector<ServerClientInfo> clients();
   std::vector<ServerSessionInfo> sessions(std::size_t limit);
   ServerStats stats();
+  ServerCertificate certificate();
   bool kick(const std::string& clientId);
 
  private:
@@ -50,6 +52,11 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
 
   void onDataChannel(net::TcpSocket socket, const DataKey& key) override;
   void onHttp(net::TcpSocket socket, std::span<const std::uint8_t> first) override;
+  std::unique_ptr<net::TlsSocket> onTls(net::TcpSocket socket, std::span<const std::uint8_t> first) override;
+  void onDataChannel(std::unique_ptr<net::TlsSocket> socket, const DataKey& key) override;
+  void onHttp(std::unique_ptr<net::TlsSocket> socket, std::span<const std::uint8_t> first) override;
+  template <class Socket>
+  void openControl(Socket socket, std::span<const std::uint8_t> first);
   void onRefused() override;
 
   void onOpen(net::MessageChannel& channel) override;
@@ -89,6 +96,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::unique_ptr<net::SystemRandom> random_;
   std::unique_ptr<relay::Broker> broker_;
   std::unique_ptr<UdpRelay> udp_;
+  std::unique_ptr<TlsCertificate> certificate_;
   std::unique_ptr<net::DeadlineQueue> deadlines_;
   std::unique_ptr<net::Timer> tickTimer_;
   std::vector<net::AcceptLoop> acceptors_;
