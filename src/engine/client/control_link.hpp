@@ -7,6 +7,7 @@
 #include "base/endpoint_text.hpp"
 #include "base/log.hpp"
 #include "chuantou/client.hpp"
+#include "engine/client/server_tls.hpp"
 #include "net/dialer.hpp"
 #include "net/message_channel.hpp"
 #include "wire/control_message.hpp"
@@ -37,6 +38,8 @@ class ControlLink final : private net::MessageChannel::Owner {
   bool registered() const noexcept { return stage_ == Stage::registered; }
   /// Of the server, while registered: where data channels go.
   const net::TcpEndpoint& server() const noexcept { return server_; }
+  /// How the server proves itself on any connection of this client.
+  ServerTls& tls() noexcept { return tls_; }
   const std::string& id() const noexcept { return id_; }
   std::chrono::microseconds rtt() const noexcept { return rtt_; }
   TimePoint registeredAt() const noexcept { return registeredAt_; }
@@ -46,6 +49,9 @@ class ControlLink final : private net::MessageChannel::Owner {
 
   void attempt();
   void onConnected(const net::ErrorCode& ec, net::TcpSocket socket);
+  void cancelAttempt();
+  template <class Socket>
+  void openChannel(Socket socket);
   void handleRegisterResponse(const wire::RegisterResponse& response);
   void sendRegister(const std::string& proof);
   void beat();
@@ -61,6 +67,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   net::IoThread& thread_;
   const ClientConfig& config_;
   ServerUrl url_;
+  ServerTls tls_;
   RandomSource& random_;
   const Logger& log_;
   Listener& listener_;
@@ -69,6 +76,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   Backoff backoff_;
   net::Timer timer_;  ///< the attempt's deadline, the heartbeat, or the wait for the next attempt
   net::DialHandle dial_;
+  std::shared_ptr<net::TlsHandshake> handshake_;
   std::shared_ptr<net::MessageChannel> channel_;
   std::optional<Error> farewell_;  ///< what the server said before it closed
   net::TcpEndpoint server_;

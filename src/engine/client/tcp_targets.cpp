@@ -34,9 +34,9 @@ class TcpTargets::Carrier final : public net::DeadlineQueue::Waiter, public std:
 
   void start(const DataKey& key) {
     context_.handshakes.add(weak_from_this());
-    net::openForDial(socket_, context_.link.server());
-    socket_.async_connect(context_.link.server(), [self = shared_from_this(), key](const net::ErrorCode& ec) {
+    context_.dataDialer.dial([self = shared_from_this(), key](const net::ErrorCode& ec, net::TcpSocket socket) {
       if (!self->targets_) return;
+      self->socket_ = std::move(socket);
       if (ec) return self->end();
       self->onConnected(key);
     });
