@@ -22,6 +22,8 @@ struct ServerOptions {
   std::uint16_t port = 8200;
   std::string token;
   bool allowAnonymous = false;
+  std::string tlsCertificateFile;
+  std::string tlsKeyFile;
   unsigned threads = 0;
   LogLevel logLevel = LogLevel::info;
   daemon::LogFormat logFormat = daemon::LogFormat::text;

@@ -10,6 +10,7 @@
 #include "daemon/proxy_text.hpp"
 #include "daemon/running_daemon.hpp"
 #include "daemon/server_api.hpp"
+#include "daemon/server_certificate.hpp"
 
 namespace chuantou::apps {
 
@@ -20,12 +21,19 @@ constexpr daemon::Phrase kLoopbackOnly{
     "other machines in",
     "没有 --token，服务器仅监听本机回环地址；要让其他机器连接，请指定 --token 令牌（或 --allow-anonymous）"};
 
-ServerConfig configOf(const ServerOptions& options) {
+ServerConfig configOf(const ServerOptions& options, const daemon::RunningDaemon& self) {
   ServerConfig config;
   config.host = options.host;
   config.port = options.port;
   config.token = options.token;
   config.allowAnonymous = options.allowAnonymous;
+  config.tlsCertificateFile = options.tlsCertificateFile;
+  config.tlsKeyFile = options.tlsKeyFile;
+  if (options.tlsCertificateFile.empty() && options.tlsKeyFile.empty() && self.hasState()) {
+    config.tlsCertificateFile = self.file(daemon::kCertificateFileName);
+    config.tlsKeyFile = self.file(daemon::kCertificateKeyFileName);
+    daemon::keepServerCertificate(config.tlsCertificateFile, config.tlsKeyFile, options.host);
+  }
   config.threads = options.threads;
   config.handshakeTimeout = std::chrono::milliseconds{options.handshakeTimeoutMs};
   config.pairingTimeout = std::chrono::milliseconds{options.pairingTimeoutMs};
@@ -50,7 +58,7 @@ int runServer(const ServerOptions& options) {
   daemon::raiseFileLimit();
 
   daemon::RunningDaemon self{"cts", options.dataDir, options.language};
-  Server server{configOf(options)};
+  Server server{configOf(options, self)};
   daemon::ServerApi api{server, daemon::ApiGuard{self.token(), false}};
   detail::ServerAccess::setHttpHandler(server, [&api](const net::HttpRequest& request) { return api.handle(request); });
   try {
