@@ -23,11 +23,6 @@ struct ServerConfig {
   std::uint16_t port = 8200;   ///< TCP and UDP; 0: the system chooses
   std::string token = {};      ///< what clients must prove; empty: anyone who reaches the port may register
   bool allowAnonymous = false;  ///< permits a server without a token on other addresses than loopback
-  /// PEM files of the certificate (with its chain) and its key that clients with wss:// and browsers see; both or
-  /// neither. Looked at every 2 s: a new pair is used from then on. Without them the server makes a self-signed
-  /// certificate that lives as long as start() to stop().
-  std::string tlsCertificateFile = {};
-  std::string tlsKeyFile = {};
   unsigned threads = 0;         ///< relaying threads; 0: one for every two processors, at least one
   std::chrono::milliseconds handshakeTimeout{10'000};   ///< for the first bytes, and for each step to a registration
   std::chrono::milliseconds pairingTimeout{15'000};     ///< a session whose two data channels have not both come is dropped
@@ -37,6 +32,11 @@ struct ServerConfig {
   std::size_t maxPending = 8'192;            ///< accepted connections that have not yet said what they are
   std::size_t maxClients = 100'000;
   std::size_t maxSessionsPerClient = 50'000;
+  /// PEM files of the certificate (with its chain) and its key that clients with wss:// and browsers see; both or
+  /// neither. Looked at every 2 s: a new pair is used from then on. Without them the server makes a self-signed
+  /// certificate that lives as long as start() to stop().
+  std::string tlsCertificateFile = {};
+  std::string tlsKeyFile = {};
   LogLevel logLevel = LogLevel::info;
   LogSink log = {};
   Language language = Language::english;
