@@ -20,7 +20,7 @@ class DataDialer::Attempt final : public net::DeadlineQueue::Waiter, public std:
   void onDeadline() override {
     net::ErrorCode ignored;
     socket_.close(ignored);
-    if (handshake_) handshake_->cancel();
+    if (const auto handshake = handshake_.lock()) handshake->cancel();
     finish(asio::error::timed_out, net::TcpSocket{thread_.context()});
   }
 
@@ -32,11 +32,9 @@ class DataDialer::Attempt final : public net::DeadlineQueue::Waiter, public std:
                                   [self = shared_from_this()](const Error* error, std::unique_ptr<net::TlsSocket> socket) {
                                     self->onSecured(error, std::move(socket));
                                   });
-    if (!done_) handshake_.reset();
   }
 
   void onSecured(const Error* error, std::unique_ptr<net::TlsSocket> socket) {
-    handshake_.reset();
     if (!done_) return;
     if (error) return finish(error->code(), net::TcpSocket{thread_.context()});
     net::TcpSocket bridge = net::TlsBridge::start(thread_, std::move(socket));
@@ -51,7 +49,7 @@ class DataDialer::Attempt final : public net::DeadlineQueue::Waiter, public std:
   net::IoThread& thread_;
   ServerTls* tls_;
   net::TcpSocket socket_;
-  std::shared_ptr<net::TlsHandshake> handshake_;
+  std::weak_ptr<net::TlsHandshake> handshake_;  ///< holds this object, not the reverse
   Done done_;
 };
 

@@ -57,22 +57,20 @@ void FirstBytesReader::shakeHands() {
   auto tls = owner_.onTls(std::move(socket_), std::span{bytes_}.first(have_));
   have_ = 0;
   if (!tls) return refuse();
-  handshake_ = std::make_shared<net::TlsHandshake>(
+  const auto handshake = std::make_shared<net::TlsHandshake>(
       std::move(tls), [self = shared_from_this()](std::unique_ptr<net::TlsSocket> socket, bool good) {
-        self->handshake_.reset();
         if (!good) return self->refuse();
         self->tls_ = std::move(socket);
         self->readTls();  // bytes may have come with the handshake, which no wait would tell of
       });
-  const auto handshake = handshake_;  // it may end at once
+  handshake_ = handshake;
   handshake->start();
 }
 
 void FirstBytesReader::refuse() {
   over_ = true;
   net::ErrorCode ignored;
-  if (handshake_) handshake_->cancel();
-  handshake_.reset();
+  if (const auto handshake = handshake_.lock()) handshake->cancel();
   socket_.close(ignored);
   tls_.reset();
   owner_.onRefused();

@@ -41,8 +41,8 @@ class FirstBytesReader final : public net::DeadlineQueue::Waiter, public std::en
   void refuse();
 
   net::TcpSocket socket_;
-  std::shared_ptr<net::TlsHandshake> handshake_;  ///< while it goes on
-  std::unique_ptr<net::TlsSocket> tls_;           ///< after it
+  std::weak_ptr<net::TlsHandshake> handshake_;  ///< while it goes on; it holds this object, not the reverse
+  std::unique_ptr<net::TlsSocket> tls_;         ///< after it
   Owner& owner_;
   std::array<std::uint8_t, wire::kPrefaceSize> bytes_{};
   std::size_t have_ = 0;
