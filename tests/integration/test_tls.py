@@ -7,12 +7,10 @@ import ssl
 import threading
 import time
 
-from harness import Client, IntegrationTest, connect, main, need, run, seconds, wait_until
-from harness.certificates import Authority, fingerprint, self_signed
+from harness import Client, IntegrationTest, main, need, run, seconds, wait_until
+from harness.certificates import Authority, fingerprint, self_signed, shown, tls_connect
 from harness.chuantou import program
 from harness.peers import node
-
-HANDSHAKE_MS = 1500
 
 
 class Tls(IntegrationTest):
@@ -35,23 +33,6 @@ class Tls(IntegrationTest):
         done = run([program(name), "run", "--port", "0", "--data-dir", self.folder("failing"), *words], check=False)
         self.assertNotEqual(done.returncode, 0)
         return done.stderr
-
-    def secured(self, server):
-        """A TLS connection by Python's ssl, which believes anyone here."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        plain = connect(server.port)
-        self.addCleanup(plain.close)
-        return context.wrap_socket(plain)
-
-    def shown(self, server):
-        """The fingerprint that a new connection sees."""
-        with self.secured(server) as connection:
-            pem = ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True))
-        file = self.tmp / "shown.pem"
-        file.write_text(pem, encoding="ascii")
-        return fingerprint(file)
 
 
 class OnePort(Tls):
@@ -90,7 +71,7 @@ class OnePort(Tls):
         self.assertEqual(self.cts.fingerprint, expected)
         self.assertIn(expected, self.cts.command("status").stdout)
         self.assertIn(expected, self.cts.log.text())
-        self.assertEqual(self.shown(self.cts), expected)
+        self.assertEqual(shown(self, self.cts.port), expected)
         for name in ("server-cert.pem", "server-key.pem"):
             self.assertEqual((self.cts.data_dir / name).stat().st_mode & 0o777, 0o600)
 
@@ -116,14 +97,14 @@ class OnePort(Tls):
         self.assertIn("self-signed certificate", refused.stderr)
 
     def test_tls_inside_tls_is_refused(self):
-        with self.secured(self.cts) as outer:
+        with tls_connect(self, self.cts.port) as outer:
             outer.settimeout(seconds(5))
             outer.sendall(bytes.fromhex("1603010200010001fc0303"))
             self.assertEqual(outer.recv(100), b"")
 
     def test_garbage_inside_tls_is_refused(self):
         for data in (b"\x00", b"hello", b"\xfd\x02" + bytes(16)):
-            with self.subTest(data), self.secured(self.cts) as connection:
+            with self.subTest(data), tls_connect(self, self.cts.port) as connection:
                 connection.settimeout(seconds(5))
                 connection.sendall(data)
                 try:
@@ -132,7 +113,7 @@ class OnePort(Tls):
                     pass  # some of the garbage was not read
 
     def test_control_channel_written_byte_by_byte(self):
-        with self.secured(self.cts) as connection:
+        with tls_connect(self, self.cts.port) as connection:
             connection.settimeout(seconds(10))
             for byte in b"GET / HTTP/1.1\r\nHost: x\r\n\r\n":
                 connection.sendall(bytes([byte]))
@@ -266,11 +247,11 @@ class Replacing(Tls):
     def test_a_new_pair_is_used_and_old_connections_live(self):
         first = fingerprint(self.certificate)
         client = self.registered(self.cts, "A", pin=first)
-        self.assertEqual(self.shown(self.cts), first)
+        self.assertEqual(shown(self, self.cts.port), first)
         second, second_key = self_signed(self, "second")
         begin = time.monotonic()
         self.put(second, second_key)
-        wait_until(lambda: self.shown(self.cts) == fingerprint(second), "the new certificate is shown", timeout=5, interval=0.2)
+        wait_until(lambda: shown(self, self.cts.port) == fingerprint(second), "the new certificate is shown", timeout=5, interval=0.2)
         print(f"{time.monotonic() - begin:.1f} s", end=" ", flush=True)
         self.assertEqual(self.cts.fingerprint, fingerprint(second))
         self.cts.log.wait("is in use from now on: " + fingerprint(second))
@@ -291,123 +272,16 @@ class Replacing(Tls):
                     self.certificate.write_text("this is no certificate\n", encoding="ascii")
                 self.cts.log.wait(r"error.*" + ("not that of the certificate" if certificate else "no certificate in PEM"), after=mark)
                 self.cts.log.wait("stays in use: " + first, after=mark)
-                self.assertEqual(self.shown(self.cts), first)
+                self.assertEqual(shown(self, self.cts.port), first)
         # And a good pair after that.
         self.put(other, other_key)
-        wait_until(lambda: self.shown(self.cts) == fingerprint(other), "the good pair is shown", timeout=5, interval=0.2)
+        wait_until(lambda: shown(self, self.cts.port) == fingerprint(other), "the good pair is shown", timeout=5, interval=0.2)
 
     def test_a_bad_pair_before_the_first_connection(self):
         first = fingerprint(self.certificate)
         self.key.unlink()
         self.cts.log.wait("stays in use: " + first)
-        self.assertEqual(self.shown(self.cts), first)
-
-
-class SlowHandshakes(Tls):
-    def setUp(self):
-        super().setUp()
-        self.cts = self.server(args=["--handshake-timeout", str(HANDSHAKE_MS)])
-
-    def hello(self):
-        """A ClientHello by Python's ssl."""
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        session = context.wrap_bio(incoming, outgoing)
-        try:
-            session.do_handshake()
-        except ssl.SSLWantReadError:
-            pass
-        return session, incoming, outgoing
-
-    def test_byte_by_byte(self):
-        session, incoming, outgoing = self.hello()
-        with connect(self.cts.port) as connection:
-            connection.settimeout(seconds(5))
-            while True:
-                for byte in outgoing.read():
-                    connection.sendall(bytes([byte]))
-                try:
-                    session.do_handshake()
-                    break
-                except ssl.SSLWantReadError:
-                    incoming.write(connection.recv(3))
-            for byte in outgoing.read():
-                connection.sendall(bytes([byte]))
-            session.write(b"GET / HTTP/1.1\r\n\r\n")
-            connection.sendall(outgoing.read())
-            answer = b""
-            while not answer:
-                incoming.write(connection.recv(65536))
-                try:
-                    answer = session.read(100)
-                except ssl.SSLWantReadError:
-                    pass
-            self.assertRegex(answer, rb"^HTTP/1.1 4")
-
-    def closed_at_the_deadline(self, data):
-        with connect(self.cts.port) as stranger:
-            begin = time.monotonic()
-            stranger.settimeout(seconds(HANDSHAKE_MS / 1000 + 5))
-            stranger.sendall(data)
-            wait_until(lambda: self.cts.status()["pendingConnections"] == 1, "it is counted as pending", timeout=HANDSHAKE_MS / 1000)
-            try:
-                while stranger.recv(65536):
-                    pass
-            except ConnectionError:
-                pass
-            took = time.monotonic() - begin
-        self.assertGreater(took, HANDSHAKE_MS / 1000 * 0.8, "closed too early")
-        wait_until(lambda: self.cts.status()["pendingConnections"] == 0, "it is not pending any more")
-
-    def test_silence_in_the_middle(self):
-        hello = self.hello()[2].read()
-        for size in (2, 5, len(hello) // 2, len(hello)):
-            with self.subTest(size):
-                self.closed_at_the_deadline(hello[:size])
-
-    def test_silence_after_the_handshake(self):
-        """One deadline for both: TLS done, and then nothing."""
-        begin = time.monotonic()
-        with self.secured(self.cts) as connection:
-            connection.settimeout(seconds(HANDSHAKE_MS / 1000 + 5))
-            connection.sendall(b"\xfd")
-            self.assertEqual(self.cts.status()["pendingConnections"], 1)
-            try:
-                self.assertEqual(connection.recv(100), b"")
-            except (ConnectionError, ssl.SSLEOFError):
-                pass
-        self.assertGreater(time.monotonic() - begin, HANDSHAKE_MS / 1000 * 0.8)
-        self.assertLess(time.monotonic() - begin, seconds(HANDSHAKE_MS / 1000 + 4))
-
-    def test_garbage_after_16_03(self):
-        """An alert at most, and the connection is closed at once."""
-        for data in (b"\x16\x03\x01\x00\x05hello", b"\x16\x03" + b"\xff" * 100, b"\x16\x03\x03\x00\x00", b"\x16\x03\x01\xff\xff" + bytes(70_000)):
-            with self.subTest(data[:8]), connect(self.cts.port) as stranger:
-                stranger.settimeout(seconds(HANDSHAKE_MS / 1000 + 5))
-                answer = b""
-                try:
-                    stranger.sendall(data)
-                    stranger.shutdown(socket.SHUT_WR)
-                    while more := stranger.recv(65536):
-                        answer += more
-                except OSError as error:
-                    self.assertNotIsInstance(error, TimeoutError)
-                self.assertTrue(answer == b"" or (answer[:2] == b"\x15\x03" and len(answer) == 7), answer)
-        self.assertEqual(self.cts.status()["pendingConnections"], 0)
-
-    def test_many_silent_ones_at_once(self):
-        hello = self.hello()[2].read()
-        strangers = []
-        for _ in range(200):
-            strangers.append(connect(self.cts.port))
-            strangers[-1].sendall(hello)
-        wait_until(lambda: self.cts.status()["pendingConnections"] >= 150, "they are pending", timeout=HANDSHAKE_MS / 1000)
-        self.assertEqual(self.shown(self.cts), self.cts.fingerprint)  # and in nobody's way
-        for stranger in strangers:
-            stranger.close()
-        wait_until(lambda: self.cts.status()["pendingConnections"] == 0, "they are gone")
+        self.assertEqual(shown(self, self.cts.port), first)
 
 
 if __name__ == "__main__":

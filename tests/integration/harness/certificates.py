@@ -1,6 +1,8 @@
 """Certificates and authorities, made by the openssl program."""
+import ssl
 import subprocess
 
+from .net import connect
 from .process import need, run
 
 
@@ -40,6 +42,25 @@ def fingerprint(certificate):
     der = run([need("openssl", "openssl"), "pkey", "-pubin", "-outform", "DER"], input=public.encode(), text=False).stdout
     digest = run([need("openssl", "openssl"), "sha256", "-r"], input=der, text=False).stdout.decode()
     return "sha256:" + digest.split()[0]
+
+
+def tls_connect(test, port):
+    """A TLS connection by Python's ssl, which believes anyone here."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    plain = connect(port)
+    test.addCleanup(plain.close)
+    return context.wrap_socket(plain)
+
+
+def shown(test, port):
+    """The fingerprint that a new connection sees."""
+    with tls_connect(test, port) as connection:
+        pem = ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True))
+    file = test.tmp / "shown.pem"
+    file.write_text(pem, encoding="ascii")
+    return fingerprint(file)
 
 
 def _new_key(path):
