@@ -25,7 +25,12 @@ constexpr Phrase kProxyDelete{"Close a proxy", "关闭一个代理"};
 constexpr Phrase kPing{"Measure the round trip to another client", "测量到另一个客户端的往返时间"};
 constexpr Phrase kJson{"Print JSON", "输出 JSON"};
 
-constexpr Phrase kServer{"The server (default ws://127.0.0.1:8200)", "服务器地址（默认 ws://127.0.0.1:8200）"};
+constexpr Phrase kServer{"The server (default ws://127.0.0.1:8200); wss:// for TLS",
+                         "服务器地址（默认 ws://127.0.0.1:8200）；wss:// 使用 TLS"};
+constexpr Phrase kFingerprint{"The key that a wss:// server must show: sha256:... of its join line (default: the system's CAs decide)",
+                              "wss:// 服务器必须出示的密钥：其加入命令中的 sha256:...（默认：由系统 CA 判断）"};
+constexpr Phrase kDataTls{"TLS to the server for data channels as well (wss:// only; slower, hides which sessions there are)",
+                          "到服务器的数据通道也使用 TLS（仅 wss://；较慢，可隐藏会话信息）"};
 constexpr Phrase kId{"This client's name for others (default: a random one, kept in the data dir)",
                      "本客户端的标识（默认：随机生成并保存在数据目录）"};
 constexpr Phrase kToken{"The server's token; it is never sent", "服务器的令牌；令牌本身从不发送"};
@@ -88,6 +93,8 @@ Flags addRun(CLI::App& program, ClientOptions& options, Raw& raw) {
   run.text("--server", options.serverUrl, "URL", kServer);
   run.text("--id", options.id, "NAME", kId);
   run.text("--token", options.token, "TOKEN", kToken);
+  run.text("--fingerprint", options.fingerprint, "SHA256", kFingerprint);
+  run.toggle("--data-tls", options.dataTls, kDataTls);
   run.list("-L,--local", raw.local, "SPEC", kLocal)->check([language](const std::string& given) {
     try {
       daemon::parseLocalFlag(given, language);

@@ -24,6 +24,8 @@ struct ClientOptions {
   std::string serverUrl = "ws://127.0.0.1:8200";
   std::string id;
   std::string token;
+  std::string fingerprint;
+  bool dataTls = false;
   std::uint16_t adminPort = 8201;
   bool adminPortGiven = false;
   std::vector<std::string> allow;

@@ -44,6 +44,8 @@ ClientConfig configOf(const ClientOptions& options, const daemon::RunningDaemon&
   config.serverUrl = options.serverUrl;
   config.clientId = idOf(options, self);
   config.token = options.token;
+  config.serverFingerprint = options.fingerprint;
+  config.dataTls = options.dataTls;
   config.allow = options.allow;
   config.logLevel = options.logLevel;
   config.log = daemon::makeLogSink(options.logFormat);

@@ -1,5 +1,6 @@
 #include "cts/commands.hpp"
 
+#include <fmt/chrono.h>
 #include <unistd.h>
 
 #include "daemon/admin_client.hpp"
@@ -41,6 +42,8 @@ constexpr Phrase kLimitColumn{"LIMIT", "限制"};
 constexpr Phrase kNowColumn{"NOW", "当前"};
 constexpr Phrase kMostColumn{"AT MOST", "上限"};
 constexpr Phrase kRefusedColumn{"REFUSED", "已拒绝"};
+constexpr Phrase kCertificate{"certificate", "证书"};
+constexpr Phrase kCertificateNow{"{0} (until {1})", "{0}（有效期至 {1}）"};
 constexpr Phrase kNobody{"no clients are registered", "没有已注册的客户端"};
 constexpr Phrase kNoSessions{"no sessions are open", "没有打开的会话"};
 constexpr Phrase kClientColumn{"CLIENT", "客户端"};
@@ -80,11 +83,16 @@ std::string limitsText(const JsonObject& s, Language language, bool colour) {
   return table.empty() ? std::string{} : "\n" + table.render(colour);
 }
 
+std::string dateOf(std::int64_t millisecondsSince1970) {
+  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(static_cast<std::time_t>(millisecondsSince1970 / 1000)));
+}
+
 std::string statusText(const JsonObject& s, Language language, bool colour) {
   const auto title = [&](const Phrase& phrase) { return std::string{phrase.in(language)}; };
   return daemon::renderFields(
       {{title(kState), say(language, kRunningSince, duration(s, "uptimeMs"), s.numberOr("pid"), s.textOr("version"))},
        {title(kListening), daemon::hostPort(s.textOr("host"), static_cast<std::uint16_t>(s.numberOr("port")))},
+       {title(kCertificate), say(language, kCertificateNow, s.textOr("certificateFingerprint"), dateOf(s.numberOr("certificateExpires")))},
        {title(kClients), say(language, kClientsNow, s.numberOr("clients"), s.numberOr("registrationsTotal"),
                              s.numberOr("authFailures"))},
        {title(kSessions), say(language, kSessionsNow, s.numberOr("sessions"), s.numberOr("sessionsTotal"))},

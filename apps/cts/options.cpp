@@ -44,6 +44,10 @@ constexpr Phrase kPublicHost{"The host in the command that joins a client (defau
 constexpr Phrase kKeyless{"Let clients without a key register: for tests and trusted networks",
                           "允许没有密钥的客户端注册：用于测试和可信网络"};
 constexpr Phrase kAnonymous{"Let anyone who reaches the port register", "允许任何能访问该端口的人注册"};
+constexpr Phrase kCertificate{"Certificate with its chain, in PEM, for wss:// and https:// (default: a self-signed one is made)",
+                              "用于 wss:// 和 https:// 的 PEM 证书及其证书链（默认：自动生成自签名证书）"};
+constexpr Phrase kCertificateKey{"The certificate's key, in PEM; both files are read again when they change",
+                                 "证书的 PEM 私钥；两个文件变化后会自动重新读取"};
 constexpr Phrase kThreads{"Relaying threads; 0: one for every two processors", "中继线程数；0：每两个处理器一个"};
 constexpr Phrase kLogLevel{"How much to log (default info)", "日志级别（默认 info）"};
 constexpr Phrase kLogFormat{"How to log (default text)", "日志格式（默认 text）"};
@@ -116,6 +120,8 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   run.text("--public-host", options.publicHost, "HOST", kPublicHost);
   run.toggle("--allow-anonymous", options.allowAnonymous, kAnonymous);
   run.toggle("--allow-keyless", options.allowKeyless, kKeyless);
+  run.text("--tls-cert", options.tlsCertificateFile, "FILE", kCertificate);
+  run.text("--tls-key", options.tlsKeyFile, "FILE", kCertificateKey);
   run.number("--threads", threads, 0, 1024, "N", kThreads);
   run.number("--handshake-timeout", options.handshakeTimeoutMs, 1, kMaxTimeoutMs, "MS", kHandshake);
   run.number("--pairing-timeout", options.pairingTimeoutMs, 1, kMaxTimeoutMs, "MS", kPairing);

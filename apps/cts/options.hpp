@@ -42,6 +42,8 @@ struct ServerOptions {
   std::string publicHost;
   bool allowAnonymous = false;
   bool allowKeyless = false;
+  std::string tlsCertificateFile;
+  std::string tlsKeyFile;
   unsigned threads = 0;
   LogLevel logLevel = LogLevel::info;
   daemon::LogFormat logFormat = daemon::LogFormat::text;

@@ -15,6 +15,7 @@
 #include "daemon/proxy_text.hpp"
 #include "daemon/running_daemon.hpp"
 #include "daemon/server_api.hpp"
+#include "daemon/server_certificate.hpp"
 #include "net/state_file.hpp"
 
 namespace chuantou::apps {
@@ -46,7 +47,7 @@ std::string tokenOf(const ServerOptions& options) {
   return token;
 }
 
-ServerConfig configOf(const ServerOptions& options, const std::string& stateDir) {
+ServerConfig configOf(const ServerOptions& options, const daemon::RunningDaemon& self) {
   ServerConfig config;
   config.host = options.host;
   config.port = options.port;
@@ -55,7 +56,14 @@ ServerConfig configOf(const ServerOptions& options, const std::string& stateDir)
   config.makeToken = config.token.empty() && !options.allowAnonymous && !daemon::isLoopbackHost(options.host);
   config.allowAnonymous = options.allowAnonymous;
   config.allowKeyless = options.allowKeyless;
-  config.stateDir = stateDir;
+  config.stateDir = self.folder();
+  config.tlsCertificateFile = options.tlsCertificateFile;
+  config.tlsKeyFile = options.tlsKeyFile;
+  if (options.tlsCertificateFile.empty() && options.tlsKeyFile.empty() && self.hasState()) {
+    config.tlsCertificateFile = self.file(daemon::kCertificateFileName);
+    config.tlsKeyFile = self.file(daemon::kCertificateKeyFileName);
+    daemon::keepServerCertificate(config.tlsCertificateFile, config.tlsKeyFile, options.host);
+  }
   config.threads = options.threads;
   config.handshakeTimeout = std::chrono::milliseconds{options.handshakeTimeoutMs};
   config.pairingTimeout = std::chrono::milliseconds{options.pairingTimeoutMs};
@@ -81,7 +89,7 @@ int runServer(const ServerOptions& options) {
   daemon::raiseFileLimit();
 
   daemon::RunningDaemon self{"cts", options.dataDir, options.language};
-  const ServerConfig config = configOf(options, self.folder());
+  const ServerConfig config = configOf(options, self);
   Server server{config};
   const auto join = [&](std::string_view secret) {
     const std::string host = options.publicHost.empty() ? daemon::reachableHost(server.host()) : options.publicHost;

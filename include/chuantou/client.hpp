@@ -20,7 +20,7 @@ class ClientImpl;
 }
 
 struct ClientConfig {
-  std::string serverUrl = "ws://127.0.0.1:8200";  ///< ws://HOST[:PORT]; an IPv6 address in brackets
+  std::string serverUrl = "ws://127.0.0.1:8200";  ///< ws://HOST[:PORT] or, with TLS, wss://; an IPv6 address in brackets
   std::string clientId = {};  ///< 1-64 of [A-Za-z0-9._-]; empty: a random one is made
   std::string token = {};     ///< proved to the server by HMAC, never sent
   /// What peers may reach here: rules `[HOST:]PORTS[@PEER]`, PORTS a list of numbers and ranges or `*`, HOST a name, an
@@ -44,6 +44,12 @@ struct ClientConfig {
   std::chrono::milliseconds reconnectMax{30'000};        ///< and last ceiling
   std::size_t maxSessions = 20'000;  ///< forwarded connections and UDP flows at a time, each direction
   std::uint16_t warmCarriers = 64;   ///< most idle paired data channels a TCP proxy keeps ready; 0: none
+  /// With wss://: the key that the server must show ("sha256:…", Server::fingerprint()); nothing else of its certificate
+  /// is looked at then. Empty: the system's certificate authorities decide.
+  std::string serverFingerprint = {};
+  /// With wss://: data channels to the server inside TLS too. They carry what the clients have encrypted between them, so
+  /// that this hides no more than which sessions there are, and costs the server its splicing.
+  bool dataTls = false;
   LogLevel logLevel = LogLevel::info;
   LogSink log = {};
   Language language = Language::english;  ///< of the sentences in log lines
@@ -100,13 +106,13 @@ class Client {
   /// forms, or hand it to a thread of yours.
   using StreamHandler = std::function<void(Stream stream)>;
 
-  explicit Client(ClientConfig config);  ///< Throws Error(invalid_argument): a bad id, URL or allow rule.
+  explicit Client(ClientConfig config);  ///< Throws Error(invalid_argument): a bad id, URL, fingerprint or allow rule.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   /// Connects and registers. Returns when registered; throws Error when the first attempt fails: server_unreachable,
-  /// auth_required, auth_failed, version_mismatch, timed_out. The client is then stopped.
+  /// auth_required, auth_failed, certificate_rejected, version_mismatch, timed_out. The client is then stopped.
   void start();
   /// Begins to connect and returns at once; keeps trying for ever, reports through onStateChange.
   void startInBackground();

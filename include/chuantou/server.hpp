@@ -48,6 +48,11 @@ struct ServerConfig {
   std::size_t maxSessionsPerClient = 50'000;  ///< as initiator or target
   std::size_t maxMessageBytes = 65'536;       ///< a control message; 4,096 to 65,536
   std::size_t maxQueuedBytes = 8'388'608;     ///< for a control connection whose client does not read; more cuts it off
+  /// PEM files of the certificate (with its chain) and its key that clients with wss:// and browsers see; both or
+  /// neither. Looked at every 2 s: a new pair is used from then on. Without them the server makes a self-signed
+  /// certificate that lives as long as start() to stop().
+  std::string tlsCertificateFile = {};
+  std::string tlsKeyFile = {};
   LogLevel logLevel = LogLevel::info;
   LogSink log = {};
   Language language = Language::english;
@@ -123,6 +128,11 @@ struct ServerStats {
   std::vector<ServerLimit> limits;
 };
 
+struct ServerCertificate {
+  std::string fingerprint;  ///< "sha256:" and 64 hexadecimal digits: ClientConfig::serverFingerprint
+  std::chrono::system_clock::time_point expires{};
+};
+
 /// Lifetime: the destructor stops. Threads: every member is safe from any thread.
 class Server {
  public:
@@ -133,7 +143,7 @@ class Server {
 
   /// Listens; returns once it accepts. Throws Error: port_in_use, permission_denied, address_unavailable,
   /// invalid_argument (no token, and an address other than loopback without allowAnonymous), bad_config (a damaged file in
-  /// stateDir, with its line), system_error (stateDir cannot be written).
+  /// stateDir, with its line; a certificate or key file), system_error (stateDir cannot be written).
   void start();
   /// Closes everything, joins the threads. Idempotent.
   void stop() noexcept;
@@ -143,6 +153,9 @@ class Server {
   std::vector<ServerClientInfo> clients() const;
   std::vector<ServerSessionInfo> sessions(std::size_t limit = 1000) const;
   ServerStats stats() const;
+  /// The one that TLS connections see now; empty where the server does not run. Makes it, where there are no files.
+  ServerCertificate certificate() const;
+  std::string fingerprint() const { return certificate().fingerprint; }
   /// Closes a client's control connection and its sessions. False: no such client.
   bool kick(const std::string& clientId);
 

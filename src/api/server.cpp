@@ -26,6 +26,7 @@ std::string Server::host() const { return impl_->host(); }
 std::vector<ServerClientInfo> Server::clients() const { return impl_->clients(); }
 std::vector<ServerSessionInfo> Server::sessions(std::size_t limit) const { return impl_->sessions(limit); }
 ServerStats Server::stats() const { return impl_->stats(); }
+ServerCertificate Server::certificate() const { return impl_->certificate(); }
 bool Server::kick(const std::string& clientId) { return impl_->kick(clientId); }
 std::vector<TokenInfo> Server::tokens() const { return impl_->tokens(); }
 std::string Server::addToken(const TokenOptions& options) { return impl_->addToken(options); }

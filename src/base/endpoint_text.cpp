@@ -59,19 +59,21 @@ std::string formatHostPort(std::string_view host, std::uint16_t port) {
   return fmt::format("{}:{}", host, port);
 }
 
-std::string ServerUrl::str() const { return "ws://" + formatHostPort(at.host, at.port) + (path == "/" ? "" : path); }
+std::string ServerUrl::str() const {
+  return (tls ? "wss://" : "ws://") + formatHostPort(at.host, at.port) + (path == "/" ? "" : path);
+}
 
 Result<ServerUrl> parseServerUrl(std::string_view text) {
   std::string_view rest = text;
+  ServerUrl url;
   if (const std::size_t scheme = rest.find("://"); scheme != std::string_view::npos) {
     const std::string_view name = rest.substr(0, scheme);
-    if (name == "wss") {
-      return Error{Errc::invalid_argument, std::string{text}, "wss:// (TLS to the server) comes with a later version"};
+    url.tls = name == "wss";
+    if (!url.tls && name != "ws") {
+      return Error{Errc::invalid_argument, std::string{text}, "a server URL looks like ws://host:8200 or wss://host:8200"};
     }
-    if (name != "ws") return Error{Errc::invalid_argument, std::string{text}, "a server URL looks like ws://host:8200"};
     rest.remove_prefix(scheme + 3);
   }
-  ServerUrl url;
   if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
     url.path = std::string{rest.substr(slash)};
     rest = rest.substr(0, slash);

@@ -25,8 +25,9 @@ std::string formatHostPort(std::string_view host, std::uint16_t port);
 
 inline constexpr std::uint16_t kDefaultServerPort = 8200;
 
-/// "ws://HOST[:PORT][/PATH]" or just "HOST[:PORT]".
+/// "ws://HOST[:PORT][/PATH]", "wss://…", or just "HOST[:PORT]".
 struct ServerUrl {
+  bool tls = false;
   HostPort at;
   std::string path = "/";
   std::string str() const;

@@ -72,6 +72,7 @@ class TlsSession {
 
   /// Why it failed, in OpenSSL's words.
   const std::string& failure() const noexcept { return failure_; }
+  ssl_st* native() const noexcept { return ssl_.get(); }
 
   struct TicketBox {
     TlsTicket ticket;

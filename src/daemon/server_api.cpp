@@ -79,6 +79,10 @@ net::HttpResponse ServerApi::status() {
   json.field("state", "running");
   json.field("host", server_.host());
   json.field("port", server_.port());
+  const ServerCertificate certificate = server_.certificate();
+  json.field("certificateFingerprint", certificate.fingerprint);
+  json.field("certificateExpires",
+             std::chrono::duration_cast<std::chrono::milliseconds>(certificate.expires.time_since_epoch()).count());
   json.field("uptimeMs", static_cast<std::int64_t>(stats.uptime.count()));
   json.field("clients", stats.clients);
   json.field("sessions", stats.sessions);

@@ -1,7 +1,8 @@
-// A WebSocket over a TCP socket: texts in, texts out. Both ends of the control channel, and the HTTP side of the port.
+// A WebSocket over a TCP socket, or over TLS: texts in, texts out. Both ends of the control channel, and the HTTP side of
+// the port.
 #pragma once
 
-#include "net/io_thread.hpp"
+#include "net/tls_socket.hpp"
 #include "net/websocket_codec.hpp"
 
 namespace chuantou::net {
@@ -23,6 +24,8 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
   };
 
   MessageChannel(IoThread& thread, TcpSocket socket, WebSocketCodec codec, Owner* owner);
+  /// After the handshake.
+  MessageChannel(IoThread& thread, std::unique_ptr<TlsSocket> socket, WebSocketCodec codec, Owner* owner);
 
   /// Begins to read; `first` was read before.
   void start(std::span<const std::uint8_t> first = {});
@@ -44,22 +47,29 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
   /// The peer's part in the end.
   Fault fault() const noexcept { return fault_; }
 
-  /// A peer that does not read is cut off when more than this waits for it.
+  /// A peer that does not read is cut off when more than this waits for it, encrypted or not.
   std::size_t maxQueued = 8 * 1024 * 1024;
   static constexpr Millis kClosePatience{5'000};
 
   std::uint64_t tag = 0;  ///< the owner's own mark
 
  private:
+  TcpSocket& socket() noexcept { return tls_ ? tls_->socket() : socket_; }
+  std::size_t waiting();
   void waitReadable();
   void readAvailable();
+  void readPlain();
+  void readTls();
   void consume(std::span<std::uint8_t> bytes);
   void scheduleFlush();
   void flush();
+  ErrorCode writeSome();
+  void waitWritable();
   void finish(const std::string& reason);
 
   IoThread& thread_;
-  TcpSocket socket_;
+  TcpSocket socket_;  ///< without TLS
+  std::unique_ptr<TlsSocket> tls_;
   TcpEndpoint remote_;
   WebSocketCodec codec_;
   Owner* owner_;

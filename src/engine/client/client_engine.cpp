@@ -52,7 +52,8 @@ ClientEngine::ClientEngine(ClientConfig config)
   link_ = std::make_unique<ControlLink>(*thread_, config_, url_, trust_->identity(), random_, log_, static_cast<ControlLink::Listener&>(*this));
   desk_ = std::make_unique<SessionDesk>(*thread_, random_, [this](const wire::MessageToServer& m) { link_->send(m); });
   handshakes_ = std::make_unique<net::DeadlineQueue>(thread_->executor(), kCarrierDeadline);
-  context_.reset(new ClientContext{*thread_, config_, log_, random_, *link_, *desk_, *trust_, *handshakes_, udpSender_, nullptr, {},
+  dataDialer_ = std::make_unique<DataDialer>(*thread_, *link_, *handshakes_);
+  context_.reset(new ClientContext{*thread_, config_, log_, random_, *link_, *desk_, *trust_, *handshakes_, *dataDialer_, udpSender_, nullptr, {},
                                    [this](const Error& error) {
                                      if (onRejected) onRejected(error);
                                    }});

@@ -86,6 +86,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   std::unique_ptr<ControlLink> link_;
   std::unique_ptr<SessionDesk> desk_;
   std::unique_ptr<net::DeadlineQueue> handshakes_;
+  std::unique_ptr<DataDialer> dataDialer_;
   net::UdpSender udpSender_;
   std::unique_ptr<ClientContext> context_;
   std::unique_ptr<UdpLink> udpLink_;

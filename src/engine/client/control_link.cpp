@@ -14,7 +14,8 @@ constexpr std::chrono::seconds kStable{10};
 /// What trying again cannot mend.
 bool isFatal(Errc code) {
   return code == Errc::auth_failed || code == Errc::auth_required || code == Errc::version_mismatch ||
-         code == Errc::invalid_argument || code == Errc::kicked || code == Errc::identity_required || code == Errc::name_taken;
+         code == Errc::invalid_argument || code == Errc::kicked || code == Errc::identity_required || code == Errc::name_taken ||
+         code == Errc::certificate_rejected;
 }
 
 std::int64_t timestampOf(TimePoint at) {
@@ -28,6 +29,7 @@ ControlLink::ControlLink(net::IoThread& thread, const ClientConfig& config, Serv
       config_(config),
       url_(std::move(url)),
       identity_(identity),
+      tls_(config, url_),
       random_(random),
       log_(log),
       listener_(listener),
@@ -38,6 +40,7 @@ ControlLink::ControlLink(net::IoThread& thread, const ClientConfig& config, Serv
       deadAfter_(config.heartbeatTimeout) {}
 
 ControlLink::~ControlLink() {
+  if (handshake_) handshake_->cancel();
   if (channel_) channel_->disown();
 }
 
@@ -49,12 +52,17 @@ void ControlLink::stop() {
   const bool sayGoodbye = stage_ == Stage::registered;
   stage_ = Stage::stopped;
   timer_.cancel();
-  net::cancelDial(std::exchange(dial_, nullptr));
+  cancelAttempt();
   if (!channel_) return;
   const auto channel = std::exchange(channel_, nullptr);
   channel->disown();
   if (sayGoodbye) channel->send(wire::encode(wire::MessageToServer{wire::Unregister{}}));
   channel->close(1000, "the client stops");
+}
+
+void ControlLink::cancelAttempt() {
+  net::cancelDial(std::exchange(dial_, nullptr));
+  if (const auto handshake = std::exchange(handshake_, nullptr)) handshake->cancel();
 }
 
 void ControlLink::attempt() {
@@ -64,7 +72,7 @@ void ControlLink::attempt() {
   timer_.expires_after(config_.connectTimeout);
   timer_.async_wait([this](const net::ErrorCode& ec) {
     if (ec || (stage_ != Stage::dialing && stage_ != Stage::registering)) return;
-    net::cancelDial(std::exchange(dial_, nullptr));
+    cancelAttempt();
     fail(Error{Errc::timed_out, url_.str(), "no answer"}, false);
   });
   dial_ = net::dial(thread_.context(), url_.at.host, url_.at.port, config_.connectTimeout,
@@ -75,6 +83,17 @@ void ControlLink::onConnected(const net::ErrorCode& ec, net::TcpSocket socket) {
   if (stage_ != Stage::dialing) return;
   dial_.reset();
   if (ec) return fail(net::serverError(ec, url_.str()), false);
+  if (!tls_.wanted()) return openChannel(std::move(socket));
+  handshake_ = tls_.shakeHands(thread_, std::move(socket), [this](const Error* error, std::unique_ptr<net::TlsSocket> secured) {
+    handshake_.reset();
+    if (error) return fail(*error, isFatal(error->errc()));
+    openChannel(std::move(secured));
+  });
+  if (stage_ != Stage::dialing) handshake_.reset();  // it has ended already
+}
+
+template <class Socket>
+void ControlLink::openChannel(Socket socket) {
   stage_ = Stage::registering;
   auto codec = net::WebSocketCodec::client(formatHostPort(url_.at.host, url_.at.port), url_.path, wire::kMaxMessageToClient);
   channel_ = std::make_shared<net::MessageChannel>(thread_, std::move(socket), std::move(codec), static_cast<net::MessageChannel::Owner*>(this));

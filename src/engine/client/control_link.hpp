@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "chuantou/client.hpp"
 #include "crypto/identity.hpp"
+#include "engine/client/server_tls.hpp"
 #include "net/dialer.hpp"
 #include "net/message_channel.hpp"
 #include "wire/control_message.hpp"
@@ -38,6 +39,8 @@ class ControlLink final : private net::MessageChannel::Owner {
   bool registered() const noexcept { return stage_ == Stage::registered; }
   /// Of the server, while registered: where data channels go.
   const net::TcpEndpoint& server() const noexcept { return server_; }
+  /// How the server proves itself on any connection of this client.
+  ServerTls& tls() noexcept { return tls_; }
   const std::string& id() const noexcept { return id_; }
   std::chrono::microseconds rtt() const noexcept { return rtt_; }
   TimePoint registeredAt() const noexcept { return registeredAt_; }
@@ -47,6 +50,9 @@ class ControlLink final : private net::MessageChannel::Owner {
 
   void attempt();
   void onConnected(const net::ErrorCode& ec, net::TcpSocket socket);
+  void cancelAttempt();
+  template <class Socket>
+  void openChannel(Socket socket);
   void handleRegisterResponse(const wire::RegisterResponse& response);
   void sendRegister(const std::vector<std::uint8_t>& challenge);
   void beat();
@@ -63,6 +69,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   const ClientConfig& config_;
   ServerUrl url_;
   const crypto::Identity& identity_;
+  ServerTls tls_;
   RandomSource& random_;
   const Logger& log_;
   Listener& listener_;
@@ -71,6 +78,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   Backoff backoff_;
   net::Timer timer_;  ///< the attempt's deadline, the heartbeat, or the wait for the next attempt
   net::DialHandle dial_;
+  std::shared_ptr<net::TlsHandshake> handshake_;
   std::shared_ptr<net::MessageChannel> channel_;
   std::optional<Error> farewell_;  ///< what the server said before it closed
   net::TcpEndpoint server_;

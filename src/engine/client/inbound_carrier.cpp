@@ -22,11 +22,10 @@ InboundCarrier::InboundCarrier(TcpTargets& targets, Visitor visitor)
 
 void InboundCarrier::start(const DataKey& key) {
   context_.handshakes.add(weak_from_this());
-  net::openForDial(socket_, context_.link.server());
-  socket_.async_connect(context_.link.server(), [self = shared_from_this(), key](const net::ErrorCode& ec) {
+  context_.dataDialer.dial([self = shared_from_this(), key](const net::ErrorCode& ec, net::TcpSocket socket) {
     if (!self->targets_) return;
     if (ec) return self->end();
-    self->onConnected(key, std::move(self->socket_));
+    self->onConnected(key, std::move(socket));
   });
 }
 

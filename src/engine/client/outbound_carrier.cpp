@@ -29,9 +29,10 @@ void OutboundCarrier::start(std::uint16_t localPort) {
   idleSince_ = Clock::now();
   key_ = context_.desk.request(target_, wire::Transport::tcp, localPort, weak_from_this());
   context_.handshakes.add(weak_from_this());
-  net::openForDial(socket_, context_.link.server());
-  socket_.async_connect(context_.link.server(), [self = shared_from_this()](const net::ErrorCode& ec) {
-    if (!self->finished_) self->onConnected(ec);
+  context_.dataDialer.dial([self = shared_from_this()](const net::ErrorCode& ec, net::TcpSocket socket) {
+    if (self->finished_) return;
+    self->socket_ = std::move(socket);
+    self->onConnected(ec);
   });
 }
 

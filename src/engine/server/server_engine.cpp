@@ -4,6 +4,7 @@
 
 #include "base/endpoint_text.hpp"
 #include "net/listener.hpp"
+#include "net/tls_bridge.hpp"
 
 namespace chuantou::engine {
 
@@ -29,6 +30,12 @@ std::vector<std::string> hostsOf(const ServerConfig& config) {
   return {"0.0.0.0", "::"};
 }
 
+std::vector<std::string> certificateNames(const ServerConfig& config) {
+  std::vector<std::string> names{"localhost", "127.0.0.1", "::1"};
+  if (!config.host.empty()) names.push_back(config.host);
+  return names;
+}
+
 }  // namespace
 
 ServerEngine::ServerEngine(ServerConfig config)
@@ -41,6 +48,9 @@ ServerEngine::ServerEngine(ServerConfig config)
       config_.maxAuthFailuresPerMinute == 0 || config_.maxMessageBytes < 4'096 ||
       config_.maxMessageBytes > wire::kMaxMessageToServer) {
     throw Error{Errc::invalid_argument, "a limit", "0 would let nobody in, and a message has 4,096 to 65,536 bytes"};
+  }
+  if (config_.tlsCertificateFile.empty() != config_.tlsKeyFile.empty()) {
+    throw Error{Errc::invalid_argument, "a certificate without its key, or the reverse", "give both --tls-cert and --tls-key"};
   }
 }
 
@@ -67,6 +77,8 @@ void ServerEngine::start() {
   makeBroker(std::move(broker));
   gate_ = std::make_unique<Gate>(config_, *random_);
 
+  certificate_ = std::make_unique<TlsCertificate>(config_.tlsCertificateFile, config_.tlsKeyFile, certificateNames(config_), log_);
+  certificate_->load();
   listen();
   unsigned threads = config_.threads;
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency() / 2);
@@ -160,6 +172,7 @@ void ServerEngine::tick() {
     broker_->handleTick(now());
     gate_->handleTick();
     drain();
+    certificate_->look(Clock::now());
     tick();
   });
 }
@@ -212,6 +225,14 @@ void ServerEngine::onDataChannel(relay::PeerId peer, net::TcpSocket socket, cons
 }
 
 void ServerEngine::onHttp(relay::PeerId peer, net::TcpSocket socket, std::span<const std::uint8_t> first) {
+  openControl(peer, std::move(socket), first);
+}
+void ServerEngine::onHttp(relay::PeerId peer, std::unique_ptr<net::TlsSocket> socket, std::span<const std::uint8_t> first) {
+  openControl(peer, std::move(socket), first);
+}
+
+template <class Socket>
+void ServerEngine::openControl(relay::PeerId peer, Socket socket, std::span<const std::uint8_t> first) {
   // It becomes a control channel at its handshake's end, until which the broker's deadline watches it.
   const auto id = static_cast<std::uint64_t>(peer);
   auto channel = std::make_shared<net::MessageChannel>(*front_, std::move(socket),
@@ -229,6 +250,24 @@ void ServerEngine::onHttp(relay::PeerId peer, net::TcpSocket socket, std::span<c
   broker_->handleControlOpened(now(), ControlId{id}, channel->remoteAddress());
   channel->start(first);
   drain();
+}
+
+std::unique_ptr<net::TlsSocket> ServerEngine::onTls(net::TcpSocket socket, std::span<const std::uint8_t> first) {
+  try {
+    return std::make_unique<net::TlsSocket>(*front_, std::move(socket), certificate_->context(), crypto::TlsRole::server, first);
+  } catch (const Error& error) {
+    log_.error(LogLevel::error, "tls", error);
+    return nullptr;
+  }
+}
+
+void ServerEngine::onDataChannel(relay::PeerId peer, std::unique_ptr<net::TlsSocket> socket, const DataKey& key) {
+  net::TcpSocket bridge = net::TlsBridge::start(*front_, std::move(socket));
+  if (!bridge.is_open()) {
+    log_.error(LogLevel::warn, "tls", Error{Errc::too_many_open_files, "a data channel inside TLS"});
+    return onRefused(peer, false);
+  }
+  onDataChannel(peer, std::move(bridge), key);
 }
 
 // ------------------------------------------------------------ control channels

@@ -14,6 +14,7 @@
 #include "engine/server/gate.hpp"
 #include "engine/server/limit_report.hpp"
 #include "engine/server/server_state.hpp"
+#include "engine/server/tls_certificate.hpp"
 #include "engine/server/udp_relay.hpp"
 #include "net/accept_loop.hpp"
 #include "net/http.hpp"
@@ -40,6 +41,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::vector<ServerClientInfo> clients();
   std::vector<ServerSessionInfo> sessions(std::size_t limit);
   ServerStats stats();
+  ServerCertificate certificate();
   bool kick(const std::string& clientId);
 
   // Names and tokens (server_trust.cpp); as chuantou::Server says.
@@ -64,6 +66,11 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   void onCannotAccept(const net::ErrorCode& ec);
   void onDataChannel(relay::PeerId peer, net::TcpSocket socket, const DataKey& key) override;
   void onHttp(relay::PeerId peer, net::TcpSocket socket, std::span<const std::uint8_t> first) override;
+  std::unique_ptr<net::TlsSocket> onTls(net::TcpSocket socket, std::span<const std::uint8_t> first) override;
+  void onDataChannel(relay::PeerId peer, std::unique_ptr<net::TlsSocket> socket, const DataKey& key) override;
+  void onHttp(relay::PeerId peer, std::unique_ptr<net::TlsSocket> socket, std::span<const std::uint8_t> first) override;
+  template <class Socket>
+  void openControl(relay::PeerId peer, Socket socket, std::span<const std::uint8_t> first);
   void onRefused(relay::PeerId peer, bool late) override;
   /// False: the broker has refused for the gate.
   bool mayRegister(net::MessageChannel& channel, const wire::Register& message);
@@ -124,6 +131,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::optional<Error> notStored_;  ///< since the operator's last wish
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<UdpRelay> udp_;
+  std::unique_ptr<TlsCertificate> certificate_;
   std::unique_ptr<net::DeadlineQueue> deadlines_;
   std::unique_ptr<net::Timer> tickTimer_;
   std::vector<net::AcceptLoop> acceptors_;

@@ -63,6 +63,18 @@ ServerStats ServerEngine::stats() {
   });
 }
 
+ServerCertificate ServerEngine::certificate() {
+  return onFront([this] {
+    try {
+      const crypto::CertificateInfo& info = certificate_->info();
+      return ServerCertificate{info.fingerprint.str(), info.expires};
+    } catch (const Error& error) {
+      log_.error(LogLevel::error, "tls", error);
+      return ServerCertificate{};
+    }
+  });
+}
+
 bool ServerEngine::kick(const std::string& clientId) {
   return onFront([this, &clientId] {
     const auto id = ClientId::parse(clientId);

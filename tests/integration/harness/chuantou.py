@@ -1,4 +1,5 @@
 """The programs under test: cts, ctc, and the usual arrangement of one server and two clients."""
+import json
 import os
 import re
 import subprocess
@@ -88,6 +89,17 @@ class Server(_Daemon):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"ws://{host}:{self.port}"
 
+    @property
+    def secure_url(self):
+        return self.url.replace("ws://", "wss://")
+
+    def status(self):
+        return json.loads(self.command("status", "--json").stdout)
+
+    @property
+    def fingerprint(self):
+        return self.status()["certificateFingerprint"]
+
     def command(self, *words, **options):
         return cts(*words, data_dir=self.data_dir, **options)
 
@@ -96,16 +108,20 @@ class Client(_Daemon):
     """`ctc run`. A forward is what stands behind the local port of -L: "B:3000", "B:3000/udp"; the system chooses the
     local port. One that begins with a number and a colon ("9090:B:3000") is taken as it is."""
 
-    def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None):
+    def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None, url=None, trust=None):
+        """`url`: another way to the server than its ws://; `trust`: a file of certificate authorities for wss://."""
         super().__init__(test, name or f"ctc-{client_id}")
         self.server = server
+        self.url = url or server.url
+        if trust:
+            self.env = environment(SSL_CERT_FILE=str(trust))
         self.id = client_id
         self.token = token if token is not None else server.token
         self.forwards = [each if re.match(r"\d+:", each) else f"0:{each}" for each in forwards]
         self.args = list(args)
 
     def argv(self):
-        argv = [program("ctc"), "run", "--server", self.server.url, "--id", self.id, "--port", "0", "--data-dir", self.data_dir]
+        argv = [program("ctc"), "run", "--server", self.url, "--id", self.id, "--port", "0", "--data-dir", self.data_dir]
         if self.token:
             argv += ["--token", self.token]
         for forward in self.forwards:

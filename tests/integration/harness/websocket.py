@@ -22,9 +22,9 @@ class Closed(Exception):
 
 
 class WebSocket:
-    def __init__(self, port, host="127.0.0.1", path="/", step=None):
-        """`step` is the number of bytes a send() passes to the system at most: 1 is the slowest of all clients."""
-        self.socket = connect(port, host)
+    def __init__(self, port, host="127.0.0.1", path="/", step=None, connection=None):
+        """`connection`: one that is there already, perhaps inside TLS. `step` is the number of bytes a send() passes to the system at most: 1 is the slowest of all clients."""
+        self.socket = connection or connect(port, host)
         self._step = step
         key = base64.b64encode(os.urandom(16))
         self.send_raw(b"GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -142,7 +142,8 @@ TEST_CASE("replayed, reordered and dropped records end a session", "[crypto][tls
   CHECK(run([](auto& r) { r.insert(r.begin() + 1, r[0]); }) == "one");
   CHECK(run([](auto& r) { std::swap(r[0], r[1]); }).empty());
   CHECK(run([](auto& r) { r.erase(r.begin() + 1); }) == "one");
-  CHECK(run([](auto& r) { r[1].resize(r[1].size() - 1); }) == "one");
+  // Not by one byte: the next record's first one takes its place, and is the right one in one of 256 runs.
+  CHECK(run([](auto& r) { r[1].resize(r[1].size() - 8); }) == "one");
 }
 
 TEST_CASE("an end that nobody signed is a failure", "[crypto][tls]") {
