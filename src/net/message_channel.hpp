@@ -42,7 +42,7 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
   TcpEndpoint remoteEndpoint() const { return remote_; }
   bool isOpen() const noexcept { return !closed_; }
   /// Bytes that wait for the peer to read.
-  std::size_t queued() const noexcept { return outgoing_.size() - sent_; }
+  std::size_t queued() const noexcept { return outgoing_.size() - sent_ + (tls_ ? tls_->queued() : 0); }
   enum class Fault { none, tooLong, notReading };
   /// The peer's part in the end.
   Fault fault() const noexcept { return fault_; }

@@ -94,7 +94,9 @@ void InboundCarrier::readFrames() {
     Frame frame;
     switch (line().readFrame(frame)) {
       case FrameLine::State::ok:
+        reading_ = true;
         handle(frame);
+        reading_ = false;
         break;
       case FrameLine::State::wouldBlock:
         return waitForFrame();
@@ -107,6 +109,14 @@ void InboundCarrier::readFrames() {
 }
 
 void InboundCarrier::handle(const Frame& frame) {
+  // Carriers serve many streams: somebody may have said since the handshake that the visitor has another key.
+  if (secure_) {
+    if (const auto key = context_.trust.judge(visitor_.id, visitor_.key); !key) {
+      context_.log.error(LogLevel::error, "trust", key.error());
+      return end();
+    }
+    context_.trust.onProved(visitor_.id, visitor_.key);  // it may have been forgotten
+  }
   if (frame.header.type == wire::FrameType::ping) {
     const auto pong = wire::encodePing(wire::FrameType::pong, std::span{frame.payload}.first<wire::kPingSize>());
     if (!line().sendFrame(pong)) end();
@@ -132,7 +142,7 @@ void InboundCarrier::onSeal(const wire::SealFrame& seal) {
     if (error) return self->reject(*error);
     if (!self->line().sendFrame(wire::encodeAccept())) return self->end();
     self->stage_ = Stage::standby;
-    self->waitForFrame();
+    if (!self->reading_) self->readFrames();
   });
 }
 

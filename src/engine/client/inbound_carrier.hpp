@@ -57,6 +57,7 @@ class InboundCarrier final : public net::DeadlineQueue::Waiter, public std::enab
   std::unique_ptr<SecureLine> secure_;
   std::uint16_t port_ = 0;
   bool answerAtOnce_ = false;
+  bool reading_ = false;  ///< a frame is being handled: what it leads to need not go on with the next one
   std::shared_ptr<net::Pump> pump_;
   std::shared_ptr<StreamPump> securePump_;
 };
