@@ -74,6 +74,7 @@ void OutboundCarrier::shakeHands() {
       });
     case FrameLine::State::ok:
       shaken_ = true;
+      if (!told_) untilTold_ = shared_from_this();
       return becomeReadyIfProved();
     case FrameLine::State::ended:
     case FrameLine::State::broken:
@@ -96,6 +97,7 @@ void OutboundCarrier::onCreated(SessionId, std::optional<UdpSession>, const wire
 /// The handshake may be over before the server has said whose key it must have been.
 void OutboundCarrier::becomeReadyIfProved() {
   if (!shaken_ || !told_ || ready_) return;
+  const auto self = std::exchange(untilTold_, nullptr);
   if (secure_->session().peerKey() != told_->key) {
     const Error error{Errc::protocol_error, target_.peer.str(), "it showed another key than it registered with: somebody is in the middle"};
     context_.log.error(LogLevel::error, "trust", error);
@@ -202,6 +204,7 @@ void OutboundCarrier::closeSocket() {
 void OutboundCarrier::drop() {
   if (finished_) return;
   finished_ = true;
+  const auto self = std::exchange(untilTold_, nullptr);
   context_.desk.forget(key_);
   closeSocket();
 }
@@ -218,6 +221,7 @@ OutboundCarrier::Verdict OutboundCarrier::fail(const Error& error) {
   if (finished_) return Verdict::fail;
   finished_ = true;
   const auto self = shared_from_this();
+  untilTold_.reset();
   context_.desk.forget(key_);
   closeSocket();
   if (const auto user = std::exchange(user_, nullptr)) user->onCarrierFailed(error);

@@ -89,6 +89,7 @@ class OutboundCarrier final : public SessionHandler,
   TimePoint idleSince_{};
   std::optional<wire::PeerKey> told_;  ///< what the server says of the peer, checked against what is remembered
   std::uint64_t watch_ = 0;            ///< the wait of an idle carrier; an older one has nothing to say any more
+  std::shared_ptr<OutboundCarrier> untilTold_;  ///< itself: between the handshake and the server's word nobody else may hold it
   bool shaken_ = false;
   bool ready_ = false;
   bool prefaceDue_ = false;
