@@ -10,7 +10,19 @@
 
 namespace chuantou::apps {
 
-enum class ServerCommand { run, status, clients, sessions, kick, release, token, tokenList, tokenAdd, tokenRotate, tokenRevoke };
+enum class ServerCommand {
+  run,
+  status,
+  clients,
+  sessions,
+  kick,
+  release,
+  token,
+  tokenList,
+  tokenAdd,
+  tokenRotate,
+  tokenRevoke
+};
 
 struct ServerOptions {
   ServerCommand command = ServerCommand::run;

@@ -52,8 +52,9 @@ void Broker::challenge(ControlId id, Control& control, bool token) {
 }
 
 const Token* Broker::provedToken(Now now, const Control& control, const Register& m, std::string& why) const {
-  const Token* token =
-      config_.checkProof ? tokens_.match(config_.checkProof, control.challenge, m.clientId, m.publicKey, m.proof) : nullptr;
+  const Token* token = config_.checkProof
+                           ? tokens_.match(config_.checkProof, control.challenge, m.clientId, m.publicKey, m.proof)
+                           : nullptr;
   if (!token) {
     why = "the token is wrong";
     return nullptr;

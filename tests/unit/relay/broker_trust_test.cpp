@@ -83,7 +83,8 @@ TEST_CASE("a wrong answer to a challenge ends the connection", "[relay][broker][
 TEST_CASE("an answer before any challenge counts for nothing", "[relay][broker][trust]") {
   BrokerFixture f{oneToken()};
   const ControlId a = f.open();
-  const auto response = f.say(a, f.answerTo(std::string(64, '0'), {"A", kKey, false, "secret"})).one<RegisterResponse>(a);
+  const auto response =
+      f.say(a, f.answerTo(std::string(64, '0'), {"A", kKey, false, "secret"})).one<RegisterResponse>(a);
   CHECK_FALSE(response.success);
   CHECK(response.code == Errc::auth_required);
   CHECK(response.challenge.size() == 64);
@@ -321,7 +322,8 @@ TEST_CASE("a one-off token lets in one of a hundred, and that one again", "[rela
   std::vector<std::pair<ControlId, std::string>> crowd;
   for (unsigned i = 0; i < 100; ++i) {
     const ControlId control = f.open();
-    crowd.emplace_back(control, f.say(control, f.registration("A" + std::to_string(i))).one<RegisterResponse>(control).challenge);
+    crowd.emplace_back(
+        control, f.say(control, f.registration("A" + std::to_string(i))).one<RegisterResponse>(control).challenge);
   }
   std::vector<unsigned> in;
   std::size_t stored = 0;
