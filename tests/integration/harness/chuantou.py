@@ -1,6 +1,7 @@
 """The programs under test: cts, ctc, and the usual arrangement of one server and two clients."""
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -94,10 +95,13 @@ class Server(_Daemon):
 
 class Client(_Daemon):
     """`ctc run`. A forward is what stands behind the local port of -L: "B:3000", "B:3000/udp"; the system chooses the
-    local port. One that begins with a number and a colon ("9090:B:3000") is taken as it is."""
+    local port. One that begins with a number and a colon ("9090:B:3000") is taken as it is. `like` is a client whose data folder
+    this one gets a copy of, and with it the key that a name belongs to."""
 
-    def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None):
+    def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None, like=None):
         super().__init__(test, name or f"ctc-{client_id}")
+        if like:
+            shutil.copytree(like.data_dir, self.data_dir, dirs_exist_ok=True)
         self.server = server
         self.id = client_id
         self.token = token if token is not None else server.token
