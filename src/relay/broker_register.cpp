@@ -191,7 +191,7 @@ void Broker::endClientsOf(std::string_view token, const std::string& why) {
   for (const ClientId& id : clients_.joinedBy(token)) {
     removeSessionsOf(id, why);
     const ClientRecord* record = clients_.find(id);
-    if (!record->control) continue;
+    if (!record || !record->control) continue;  // forgotten: there are many that are offline
     const ControlId control = *record->control;
     act(Send{control, ErrorMessage{Errc::auth_failed, why}});
     close(control, controls_[static_cast<std::uint64_t>(control)]);

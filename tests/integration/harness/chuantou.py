@@ -101,7 +101,8 @@ class Client(_Daemon):
     def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None, like=None):
         super().__init__(test, name or f"ctc-{client_id}")
         if like:
-            shutil.copytree(like.data_dir, self.data_dir, dirs_exist_ok=True)
+            # Not what belongs to the other process alone, nor a file that is being replaced.
+            shutil.copytree(like.data_dir, self.data_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns("lock", "admin.json*", "*.json.*"))
         self.server = server
         self.id = client_id
         self.token = token if token is not None else server.token
