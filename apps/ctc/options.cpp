@@ -32,8 +32,11 @@ constexpr Phrase kToken{"The server's token; it is never sent", "服务器的令
 constexpr Phrase kAdminPort{"Port of the local admin API (default 8201); 0: the system chooses",
                             "本地管理接口的端口（默认 8201）；0：由系统选择"};
 constexpr Phrase kAllow{
-    "What others may reach here: 22,3000-3010 22@A 192.168.1.5:80 * none; repeatable (default: all loopback ports)",
-    "允许他人访问的端口：22,3000-3010 22@A 192.168.1.5:80 * none；可重复（默认：本机回环的所有端口）"};
+    "What others may reach here: 22,3000-3010 * none; 22@A for client A alone; other hosts by name, address or block, "
+    "db.lan:5432 192.168.1.0/24:80 [fd00::]/8:80; repeatable (default: this machine's loopback, all ports, for clients "
+    "with the same token)",
+    "允许他人访问的端口：22,3000-3010 * none；22@A 仅限客户端 A；其他主机可用名称、地址或网段，"
+    "db.lan:5432 192.168.1.0/24:80 [fd00::]/8:80；可重复（默认：本机回环的所有端口，仅限持有相同令牌的客户端）"};
 constexpr Phrase kLocal{"A proxy: [HOST:]LOCAL:PEER:[HOST:]PORT[/tcp|/udp]; repeatable",
                         "代理：[地址:]本地端口:客户端:[主机:]端口[/tcp|/udp]；可重复"};
 constexpr Phrase kEncryption{"Encryption between clients; only \"none\" in this version (the default)",

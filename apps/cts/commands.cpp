@@ -37,6 +37,10 @@ constexpr Phrase kConnectionsNow{"{0} open ({1} accepted, {2} rejected)", "{0} �
 constexpr Phrase kRelayed{"relayed", "中继流量"};
 constexpr Phrase kRelayedNow{"{0} of TCP, {1} of UDP in {2} datagrams ({3} dropped)",
                              "TCP {0}，UDP {1}（{2} 个数据报，丢弃 {3} 个）"};
+constexpr Phrase kLimitColumn{"LIMIT", "限制"};
+constexpr Phrase kNowColumn{"NOW", "当前"};
+constexpr Phrase kMostColumn{"AT MOST", "上限"};
+constexpr Phrase kRefusedColumn{"REFUSED", "已拒绝"};
 constexpr Phrase kNobody{"no clients are registered", "没有已注册的客户端"};
 constexpr Phrase kNoSessions{"no sessions are open", "没有打开的会话"};
 constexpr Phrase kClientColumn{"CLIENT", "客户端"};
@@ -64,6 +68,19 @@ std::string bytes(const JsonObject& object, const char* key) {
   return daemon::humanBytes(static_cast<std::uint64_t>(object.numberOr(key)));
 }
 
+/// By the names of the flags, which are the same in every language.
+std::string limitsText(const JsonObject& s, Language language, bool colour) {
+  daemon::Table table{{{kLimitColumn.in(language)},
+                       {kNowColumn.in(language), Align::right},
+                       {kMostColumn.in(language), Align::right},
+                       {kRefusedColumn.in(language), Align::right}}};
+  for (const JsonObject& limit : s.objects("limits")) {
+    table.row({limit.textOr("name"), std::to_string(limit.numberOr("now")), std::to_string(limit.numberOr("limit")),
+               std::to_string(limit.numberOr("refused"))});
+  }
+  return table.empty() ? std::string{} : "\n" + table.render(colour);
+}
+
 std::string statusText(const JsonObject& s, Language language, bool colour) {
   const auto title = [&](const Phrase& phrase) { return std::string{phrase.in(language)}; };
   return daemon::renderFields(
@@ -76,7 +93,7 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
                                  s.numberOr("rejectedTotal"))},
        {title(kRelayed), say(language, kRelayedNow, bytes(s, "relayedBytes"), bytes(s, "relayedDatagramBytes"),
                              s.numberOr("relayedDatagrams"), s.numberOr("droppedDatagrams"))}},
-      colour);
+      colour) + limitsText(s, language, colour);
 }
 
 /// Enough of a key to tell it from others by eye.

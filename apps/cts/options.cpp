@@ -1,6 +1,6 @@
 #include "cts/options.hpp"
 
-#include "common/flags.hpp"
+#include "cts/limit_flags.hpp"
 
 namespace chuantou::apps {
 
@@ -129,6 +129,7 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   run.number("--pairing-timeout", options.pairingTimeoutMs, 1, kMaxTimeoutMs, "MS", kPairing);
   run.number("--heartbeat-interval", options.heartbeatIntervalMs, 1, kMaxTimeoutMs, "MS", kInterval);
   run.number("--heartbeat-timeout", options.heartbeatTimeoutMs, 1, kMaxTimeoutMs, "MS", kTimeout);
+  addLimitFlags(run, options.limits);
   run.choice("--log-level", level, {"trace", "debug", "info", "warn", "error", "off"}, kLogLevel);
   run.choice("--log-format", format, {"text", "json"}, kLogFormat);
   run.config(config);

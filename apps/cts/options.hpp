@@ -6,9 +6,26 @@
 
 #include "chuantou/error.hpp"
 #include "chuantou/log.hpp"
+#include "chuantou/server.hpp"
 #include "daemon/log_sink.hpp"
 
 namespace chuantou::apps {
+
+/// Limits, with the defaults of ServerConfig.
+struct LimitOptions {
+  std::uint64_t connections = ServerConfig{}.maxConnections;
+  std::uint64_t pending = ServerConfig{}.maxPending;
+  std::uint64_t pendingPerAddress = ServerConfig{}.maxPendingPerAddress;
+  std::uint64_t clients = ServerConfig{}.maxClients;
+  std::uint64_t clientsPerAddress = ServerConfig{}.maxClientsPerAddress;
+  std::uint64_t registrationsPerMinute = ServerConfig{}.maxRegistrationsPerMinute;
+  std::uint64_t authFailuresPerMinute = ServerConfig{}.maxAuthFailuresPerMinute;
+  std::uint64_t sessionsPerClient = ServerConfig{}.maxSessionsPerClient;
+  std::uint64_t messageBytes = ServerConfig{}.maxMessageBytes;
+  std::uint64_t queuedBytes = ServerConfig{}.maxQueuedBytes;
+
+  void applyTo(ServerConfig& config) const;
+};
 
 enum class ServerCommand {
   run,
@@ -44,6 +61,7 @@ struct ServerOptions {
   std::uint64_t pairingTimeoutMs = 15'000;
   std::uint64_t heartbeatIntervalMs = 20'000;
   std::uint64_t heartbeatTimeoutMs = 60'000;
+  LimitOptions limits;
 
   bool json = false;  ///< status, clients, sessions, token list
   std::string id;     ///< kick, release

@@ -61,6 +61,7 @@ ServerConfig configOf(const ServerOptions& options, const std::string& stateDir)
   config.pairingTimeout = std::chrono::milliseconds{options.pairingTimeoutMs};
   config.heartbeatInterval = std::chrono::milliseconds{options.heartbeatIntervalMs};
   config.heartbeatTimeout = std::chrono::milliseconds{options.heartbeatTimeoutMs};
+  options.limits.applyTo(config);
   config.logLevel = options.logLevel;
   config.log = daemon::makeLogSink(options.logFormat);
   config.language = options.language;

@@ -23,10 +23,20 @@ struct ClientConfig {
   std::string serverUrl = "ws://127.0.0.1:8200";  ///< ws://HOST[:PORT]; an IPv6 address in brackets
   std::string clientId = {};  ///< 1-64 of [A-Za-z0-9._-]; empty: a random one is made
   std::string token = {};     ///< proved to the server by HMAC, never sent
-  /// What peers may reach here: rules `[HOST:]PORTS[@PEER]`, PORTS a list of numbers and ranges or `*`
-  /// ("22", "3000-3010@A", "192.168.1.5:80"). Empty: every port of this machine's loopback, for every peer.
-  /// {"none"}: nothing but what listen() offers.
+  /// What peers may reach here: rules `[HOST:]PORTS[@PEER]`, PORTS a list of numbers and ranges or `*`, HOST a name, an
+  /// address or a block ("22", "3000-3010@A", "db.lan:5432", "192.168.1.0/24:80", "[fd00::]/8:80"). A rule with PEER is
+  /// for that peer alone, one without for those who proved a token of the same group. Empty: every port of this machine's
+  /// loopback, for the group. {"none"}: nothing but what listen() offers. Link-local, multicast and metadata addresses,
+  /// 0.0.0.0, :: and IPv4 inside IPv6 are never offered: a rule that names one is an error.
   std::vector<std::string> allow = {};
+  /// File with this client's key (Ed25519, PEM, mode 0600), made where it is missing. The first key that registers an id
+  /// at a server owns it. Empty: a key for the life of this object, which owns nothing.
+  std::string identityFile = {};
+  /// File with the keys by which peers were known at the first meeting; another key of theirs is refused. Empty: they
+  /// are remembered for the life of this object.
+  std::string knownPeersFile = {};
+  /// Of connect() and ping(). `none` also lets peers reach this client without encryption, if they ask for it.
+  Encryption encryption = Encryption::end_to_end;
   std::chrono::milliseconds connectTimeout{10'000};      ///< one attempt to reach the server, all its addresses together
   std::chrono::milliseconds heartbeatInterval{20'000};   ///< how often this side says that it is alive
   std::chrono::milliseconds heartbeatTimeout{60'000};    ///< silence after which the server is taken for dead
@@ -49,7 +59,15 @@ enum class ClientState {
 
 struct PeerInfo {
   std::string id;
+  std::string key;  ///< "ed25519:…", as the server knows it; empty: none
   std::chrono::system_clock::time_point registeredAt;
+};
+
+/// A peer whose key is remembered.
+struct KnownPeerInfo {
+  std::string id;
+  std::string key;
+  std::chrono::system_clock::time_point since;
 };
 
 struct PingResult {
@@ -95,6 +113,8 @@ class Client {
   /// Unregisters, closes everything, joins the thread. Idempotent; returns when all has ended.
   void stop() noexcept;
 
+  /// "ed25519:…": what peers remember this client by.
+  std::string publicKey() const;
   std::string id() const;  ///< as assigned by the server, or as configured before that
   ClientState state() const noexcept;
   ClientStats stats() const;
@@ -104,8 +124,8 @@ class Client {
   Proxy createProxy(ProxyOptions options);
   std::vector<Proxy> proxies() const;
 
-  /// Offers a service that lives in this program under `port`; peers reach it as they reach a real port, also where
-  /// `allow` does not name it. Throws Error(already_exists).
+  /// Offers a service that lives in this program under `port`; peers of the same group reach it as they reach a real
+  /// port, also where `allow` does not name it. Throws Error(already_exists).
   void listen(std::uint16_t port, StreamHandler handler);
   void unlisten(std::uint16_t port);
 
@@ -119,6 +139,11 @@ class Client {
   std::vector<PeerInfo> peers(Stream::Duration deadline = Stream::Duration{10'000});
   /// A round trip to a peer through the server, over a data channel of its own. Throws as connect().
   PingResult ping(const std::string& peer, Stream::Duration deadline = Stream::Duration{10'000});
+
+  std::vector<KnownPeerInfo> knownPeers() const;
+  /// The peer's key is forgotten: whatever it shows next is remembered. False: it was not known.
+  /// Throws Error(system_error): the file cannot be written.
+  bool forgetPeer(const std::string& peer);
 
   /// Called at each change, with the reason where there is one. Set before start.
   void onStateChange(std::function<void(ClientState state, std::error_code reason)> handler);

@@ -15,6 +15,12 @@ class ProxyImpl;
 /// Which transports a proxy's local port serves.
 enum class Protocol { both, tcp, udp };
 
+/// Between the two clients. The server sees ciphertext, or what the two programs say.
+enum class Encryption {
+  end_to_end,  ///< TLS 1.3 with both clients' keys; UDP sealed with keys of such a session
+  none,        ///< for traffic that is encrypted already (ssh, https); the target must agree
+};
+
 /// An aggregate in this order, so that `createProxy({8000, "B", 3000})` reads as in the design.
 struct ProxyOptions {
   std::uint16_t localPort = 0;     ///< 1-65535, or 0: the system chooses
@@ -25,6 +31,7 @@ struct ProxyOptions {
   std::string localHost = {};  ///< the address to listen on; empty: 127.0.0.1 and ::1
   std::string name = {};       ///< for listing and deleting; empty: none
   std::chrono::milliseconds udpIdleTimeout{60'000};  ///< a UDP flow is forgotten after this silence, 1 s to 24 h
+  Encryption encryption = Encryption::end_to_end;
 };
 
 struct ProxyStats {

@@ -51,6 +51,9 @@ void Client::start() { impl_->start(true); }
 void Client::startInBackground() { impl_->start(false); }
 void Client::stop() noexcept { impl_->stop(); }
 std::string Client::id() const { return impl_->id(); }
+std::string Client::publicKey() const { return impl_->publicKey(); }
+std::vector<KnownPeerInfo> Client::knownPeers() const { return impl_->knownPeers(); }
+bool Client::forgetPeer(const std::string& peer) { return impl_->forgetPeer(peer); }
 ClientState Client::state() const noexcept { return impl_->state(); }
 ClientStats Client::stats() const { return impl_->stats(); }
 

@@ -93,6 +93,19 @@ net::HttpResponse ServerApi::status() {
   json.field("relayedDatagrams", stats.relayedDatagrams);
   json.field("relayedDatagramBytes", stats.relayedDatagramBytes);
   json.field("droppedDatagrams", stats.droppedDatagrams);
+  json.field("droppedEarly", stats.droppedEarly);
+  json.field("droppedPerAddress", stats.droppedPerAddress);
+  json.field("refusedRegistrations", stats.refusedRegistrations);
+  json.beginArray("limits");
+  for (const ServerLimit& limit : stats.limits) {
+    json.beginObject();
+    json.field("name", limit.name);
+    json.field("limit", limit.limit);
+    json.field("now", limit.now);
+    json.field("refused", limit.refused);
+    json.endObject();
+  }
+  json.endArray();
   return {200, "application/json", json.finish()};
 }
 

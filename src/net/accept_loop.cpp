@@ -9,6 +9,8 @@ namespace chuantou::net {
 
 namespace {
 constexpr Millis kRetry{100};
+/// Connections in one turn of the event loop: whoever floods one port must not keep the others, nor those served, waiting.
+constexpr int kPerTurn = 8;
 
 bool isShortage(const ErrorCode& ec) {
   return ec == asio::error::no_descriptors || ec == asio::error::no_memory || ec == asio::error::no_buffer_space ||
@@ -27,18 +29,31 @@ struct AcceptLoop::State : std::enable_shared_from_this<State> {
       : acceptor(std::move(a)), timer(acceptor.get_executor()), onSocket(std::move(s)), onTrouble(std::move(t)) {}
 
   void next() {
-    acceptor.async_accept([self = shared_from_this()](const ErrorCode& ec, TcpSocket socket) {
-      if (self->over) return;
-      if (!isShortage(ec)) {
-        if (!ec) self->onSocket(std::move(socket));  // else it was gone before we saw it
-        if (!self->over) self->next();
-        return;
-      }
-      self->onTrouble(ec);
-      self->timer.expires_after(kRetry);
-      self->timer.async_wait([self](const ErrorCode&) {
-        if (!self->over) self->next();
-      });
+    acceptor.async_wait(Acceptor::wait_read, [self = shared_from_this()](const ErrorCode& ec) {
+      if (self->over || ec == asio::error::operation_aborted) return;
+      self->acceptSome();
+    });
+  }
+
+  void acceptSome() {
+    for (int left = kPerTurn; left > 0; --left) {
+      TcpSocket socket{acceptor.get_executor()};
+      ErrorCode ec;
+      acceptor.accept(socket, ec);
+      if (ec == asio::error::would_block || ec == asio::error::try_again) break;
+      if (isShortage(ec)) return rest(ec);
+      if (ec) continue;  // it was gone before we saw it
+      onSocket(std::move(socket));
+      if (over) return;
+    }
+    next();
+  }
+
+  void rest(const ErrorCode& ec) {
+    onTrouble(ec);
+    timer.expires_after(kRetry);
+    timer.async_wait([self = shared_from_this()](const ErrorCode&) {
+      if (!self->over) self->acceptSome();
     });
   }
 };
@@ -54,6 +69,10 @@ AcceptLoop::~AcceptLoop() {
   state_->timer.cancel();
 }
 
-void AcceptLoop::start() { state_->next(); }
+void AcceptLoop::start() {
+  ErrorCode ignored;
+  state_->acceptor.non_blocking(true, ignored);
+  state_->next();
+}
 
 }  // namespace chuantou::net

@@ -8,7 +8,7 @@ namespace chuantou::net {
 class AcceptLoop {
  public:
   using OnSocket = std::function<void(TcpSocket socket)>;
-  /// The system could not accept (descriptors, memory); it is tried again by and by.
+  /// The system could not accept (descriptors, memory); it is tried again by and by, and told each time.
   using OnTrouble = std::function<void(const ErrorCode& ec)>;
 
   AcceptLoop(Acceptor acceptor, OnSocket onSocket, OnTrouble onTrouble);

@@ -9,17 +9,6 @@ void DeadlineQueue::add(std::weak_ptr<Waiter> waiter) {
   if (!armed_) arm();
 }
 
-bool DeadlineQueue::expireOldest() {
-  while (!entries_.empty()) {
-    const auto waiter = entries_.front().waiter.lock();
-    entries_.pop_front();
-    if (!waiter) continue;
-    waiter->onDeadline();
-    return true;
-  }
-  return false;
-}
-
 void DeadlineQueue::arm() {
   while (!entries_.empty() && entries_.front().waiter.expired()) entries_.pop_front();
   armed_ = !entries_.empty();

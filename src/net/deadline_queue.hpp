@@ -18,8 +18,6 @@ class DeadlineQueue {
 
   DeadlineQueue(Executor executor, Duration after);
   void add(std::weak_ptr<Waiter> waiter);
-  /// Does not wait for the deadline of the one that has waited longest. False: nobody waits.
-  bool expireOldest();
 
  private:
   void arm();

@@ -34,4 +34,9 @@ std::span<std::uint8_t> IoThread::scratch() {
   return {scratch_.get(), kScratchSize};
 }
 
+std::span<std::uint8_t> IoThread::sealScratch() {
+  if (!sealScratch_) sealScratch_.reset(new std::uint8_t[kSealScratchSize]);
+  return {sealScratch_.get(), kSealScratchSize};
+}
+
 }  // namespace chuantou::net

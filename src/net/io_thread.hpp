@@ -30,6 +30,8 @@ class IoThread {
   PipePool& pipes() noexcept { return pipes_; }
   /// A buffer for the duration of one handler: kScratchSize bytes, made at its first use.
   std::span<std::uint8_t> scratch();
+  /// Another one, where TlsSocket gathers the records of one call.
+  std::span<std::uint8_t> sealScratch();
 
   /// From any thread: false when the thread has been stopped, and `f` will not run; else it will.
   template <class F>
@@ -51,11 +53,13 @@ class IoThread {
   }
 
   static constexpr std::size_t kScratchSize = 256 * 1024;
+  static constexpr std::size_t kSealScratchSize = 160 * 1024;
 
  private:
   // In this order: what the handlers refer to must outlive the context that owns the handlers.
   PipePool pipes_;
   std::unique_ptr<std::uint8_t[]> scratch_;
+  std::unique_ptr<std::uint8_t[]> sealScratch_;
   asio::io_context context_{1};
   asio::executor_work_guard<Executor> work_{context_.get_executor()};
   std::thread thread_;

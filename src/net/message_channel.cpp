@@ -9,6 +9,7 @@ namespace chuantou::net {
 
 namespace {
 constexpr std::size_t kReadSize = 64 * 1024;
+constexpr int kMessageTooBig = 1009;  // RFC 6455, section 7.4.1
 constexpr std::size_t kKeepCapacity = 4096;  ///< an idle channel's buffer is let go above this
 }  // namespace
 
@@ -73,6 +74,7 @@ void MessageChannel::consume(std::span<std::uint8_t> bytes) {
         break;
       case WebSocketCodec::Event::Kind::closed:
         closing_ = true;
+        if (event.code == kMessageTooBig) fault_ = Fault::tooLong;
         if (closeReason_.empty()) closeReason_ = event.data.empty() ? "closed by the other side" : event.data;
         break;
     }
@@ -83,7 +85,10 @@ void MessageChannel::consume(std::span<std::uint8_t> bytes) {
 void MessageChannel::send(std::string_view text) {
   if (closed_ || closing_) return;
   codec_.sendText(text);
-  if (outgoing_.size() - sent_ + codec_.output().size() > kMaxQueued) return abort("the other side does not read");
+  if (queued() + codec_.output().size() > maxQueued) {
+    fault_ = Fault::notReading;
+    return abort("the other side does not read");
+  }
   scheduleFlush();
 }
 

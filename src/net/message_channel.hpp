@@ -38,9 +38,14 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
   std::string remoteAddress() const;
   TcpEndpoint remoteEndpoint() const { return remote_; }
   bool isOpen() const noexcept { return !closed_; }
+  /// Bytes that wait for the peer to read.
+  std::size_t queued() const noexcept { return outgoing_.size() - sent_; }
+  enum class Fault { none, tooLong, notReading };
+  /// The peer's part in the end.
+  Fault fault() const noexcept { return fault_; }
 
-  /// A peer that does not read is cut off when this much waits for it.
-  static constexpr std::size_t kMaxQueued = 8 * 1024 * 1024;
+  /// A peer that does not read is cut off when more than this waits for it.
+  std::size_t maxQueued = 8 * 1024 * 1024;
   static constexpr Millis kClosePatience{5'000};
 
   std::uint64_t tag = 0;  ///< the owner's own mark
@@ -62,6 +67,7 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
   std::size_t sent_ = 0;
   std::unique_ptr<Timer> closeTimer_;
   std::string closeReason_;
+  Fault fault_ = Fault::none;
   bool flushScheduled_ = false;
   bool waitingWrite_ = false;
   bool closing_ = false;

@@ -32,6 +32,7 @@ Error serverError(const ErrorCode& ec, std::string_view url) {
 }
 
 Error serviceError(const ErrorCode& ec, std::string_view where) {
+  if (ec == Errc::not_allowed) return Error{Errc::not_allowed, std::string{where}, "the name leads to an address that is not offered"};
   if (ec == asio::error::connection_refused) return Error{Errc::target_refused, std::string{where}};
   if (ec == asio::error::no_descriptors) return Error{Errc::limit_reached, std::string{where}, ec.message()};
   return Error{Errc::target_unreachable, std::string{where}, ec.message()};

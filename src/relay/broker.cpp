@@ -98,6 +98,7 @@ void Broker::handleTick(Now now) {
       silent.push_back(ControlId{number});
     }
   }
+  stats_.late += unregistered.size();
   for (const ControlId id : unregistered) close(id, controls_[static_cast<std::uint64_t>(id)]);
   for (const ControlId id : silent) {
     Control& control = controls_[static_cast<std::uint64_t>(id)];
@@ -109,7 +110,10 @@ void Broker::handleTick(Now now) {
   for (const std::string& token : tokens_.takeExpired(now.unixMs)) endClientsOf(token, "the token has expired");
   for (const ChannelId channel : refused_) act(DropChannel{channel});
   refused_.clear();
-  while (const auto channel = waiting_.takeExpired(now.at)) act(DropChannel{*channel});
+  while (const auto channel = waiting_.takeExpired(now.at)) {
+    ++stats_.late;
+    act(DropChannel{*channel});
+  }
   while (!pairing_.empty() && pairing_.front().first <= now.at) {
     Session* session = sessions_.find(pairing_.front().second);
     pairing_.pop_front();
@@ -136,6 +140,13 @@ std::optional<Action> Broker::pollAction() {
   Action action = std::move(actions_.front());
   actions_.pop_front();
   return action;
+}
+
+std::optional<ChannelId> Broker::pollProved() {
+  if (proved_.empty()) return std::nullopt;
+  const ChannelId channel = proved_.front();
+  proved_.pop_front();
+  return channel;
 }
 
 }  // namespace chuantou::relay

@@ -84,6 +84,9 @@ struct BrokerStats {
   std::uint64_t registrations = 0;
   std::uint64_t authFailures = 0;
   std::uint64_t sessions = 0;
+  std::uint64_t refusedClients = 0;   ///< maxClients
+  std::uint64_t refusedSessions = 0;  ///< maxSessionsPerClient
+  std::uint64_t late = 0;             ///< registrations, and sessions of waiting data channels, that did not come in time
 };
 
 class Broker {
@@ -97,7 +100,11 @@ class Broker {
   /// A text that could not be decoded.
   void handleBadMessage(Now now, ControlId control, const Error& error);
   void handleControlClosed(Now now, ControlId control);
+  /// A Register message that its source's limits forbid; it is answered with limit_reached and the connection closed.
+  void handleRegisterRefused(Now now, ControlId control, std::string why);
   void handleDataChannel(Now now, ChannelId channel, const DataKey& key);
+  /// A data channel whose key no session has had was closed.
+  void handleDataChannelClosed(ChannelId channel, const DataKey& key) { waiting_.remove(key, channel); }
   /// The pump of a paired session ended.
   void handleSessionEnded(SessionId session);
   /// Every second or so: silences and deadlines.
@@ -114,6 +121,8 @@ class Broker {
   bool handleReleaseName(const ClientId& name);
 
   std::optional<Action> pollAction();
+  /// A data channel whose key is that of a session, at once or when the session was made; each once.
+  std::optional<ChannelId> pollProved();
 
   const ClientRegistry& clients() const noexcept { return clients_; }
   const SessionTable& sessions() const noexcept { return sessions_; }
@@ -177,6 +186,7 @@ class Broker {
   std::deque<std::pair<TimePoint, SessionId>> pairing_;  ///< deadlines, in order
   std::vector<ChannelId> refused_;
   std::deque<Action> actions_;
+  std::deque<ChannelId> proved_;
   BrokerStats stats_;
 };
 

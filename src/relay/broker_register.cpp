@@ -32,6 +32,13 @@ const char* reasonOf(Token::State state) {
 
 }  // namespace
 
+void Broker::handleRegisterRefused(Now now, ControlId id, std::string why) {
+  const auto it = controls_.find(static_cast<std::uint64_t>(id));
+  if (it == controls_.end() || it->second.closing) return;
+  it->second.heardAt = now.at;
+  refuse(id, it->second, Errc::limit_reached, std::move(why));
+}
+
 void Broker::refuse(ControlId id, Control& control, Errc code, std::string why) {
   RegisterResponse response;
   response.code = code;
@@ -128,7 +135,10 @@ void Broker::on(Now now, ControlId id, Control& control, Register& m) {
   const ClientRecord* before = clients_.find(*name);
   const bool sameClient = !before || before->proved.key == proved->key;
   const auto registered = clients_.add(*name, id, control.address, *proved, now);
-  if (registered.full) return refuse(id, control, Errc::limit_reached, "the server has all the clients that it takes");
+  if (registered.full) {
+    ++stats_.refusedClients;
+    return refuse(id, control, Errc::limit_reached, "the server has all the clients that it takes");
+  }
 
   if (tokens_.use(proved->token, proved->key)) act(StoreTokens{});
   if (owns) {

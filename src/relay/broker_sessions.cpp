@@ -73,6 +73,7 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
     act(Send{*target->control, std::move(incoming)});
     act(Send{id, std::move(created)});
   }
+  stats_.refusedSessions += tooMany.size();
   if (!tooMany.empty()) rejectAll(id, tooMany, Errc::limit_reached, "too many sessions");
   if (!doubled.empty()) rejectAll(id, doubled, Errc::protocol_error, "a key was used twice");
 
@@ -94,6 +95,7 @@ void Broker::handleDataChannel(Now now, ChannelId channel, const DataKey& key) {
 
 void Broker::placeChannel(Session& session, Side side, ChannelId channel) {
   session.channel[static_cast<std::size_t>(side)] = channel;
+  proved_.push_back(channel);
   if (!session.channel[0] || !session.channel[1]) return;
   session.joined = true;
   act(Pair{session.id, *session.channel[0], *session.channel[1]});

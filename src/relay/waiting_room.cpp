@@ -6,6 +6,8 @@ std::optional<ChannelId> WaitingRoom::add(const DataKey& key, ChannelId channel,
   if (limit_ == 0 || waiting_.count(key) != 0) return channel;
   std::optional<ChannelId> evicted;
   if (waiting_.size() >= limit_) evicted = takeOldest();
+  // Under pressure many leave from the middle: what is kept of them stays below what waits.
+  if (order_.size() > 2 * waiting_.size() + 64) forgetLeavers();
   waiting_.emplace(key, channel);
   order_.push_back(Entry{key, channel, now + patience_});
   return evicted;
@@ -31,6 +33,20 @@ std::optional<ChannelId> WaitingRoom::take(const DataKey& key) {
   waiting_.erase(it);
   if (waiting_.empty()) order_.clear();
   return channel;
+}
+
+bool WaitingRoom::remove(const DataKey& key, ChannelId channel) {
+  const auto it = waiting_.find(key);
+  if (it == waiting_.end() || it->second != channel) return false;
+  take(key);
+  return true;
+}
+
+void WaitingRoom::forgetLeavers() {
+  std::erase_if(order_, [this](const Entry& entry) {
+    const auto it = waiting_.find(entry.key);
+    return it == waiting_.end() || it->second != entry.channel;
+  });
 }
 
 std::optional<ChannelId> WaitingRoom::takeExpired(TimePoint now) {

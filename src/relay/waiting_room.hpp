@@ -20,12 +20,15 @@ class WaitingRoom {
   /// waits for a moment only, so that whoever fills the room with others loses those first.
   std::optional<ChannelId> add(const DataKey& key, ChannelId channel, TimePoint now);
   std::optional<ChannelId> take(const DataKey& key);
+  /// The channel is closed. False: it does not wait.
+  bool remove(const DataKey& key, ChannelId channel);
   /// One that has waited too long; call until it gives none.
   std::optional<ChannelId> takeExpired(TimePoint now);
   std::size_t size() const noexcept { return waiting_.size(); }
 
  private:
   std::optional<ChannelId> takeOldest();
+  void forgetLeavers();
   struct Entry {
     DataKey key;
     ChannelId channel;

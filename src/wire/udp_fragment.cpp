@@ -21,14 +21,14 @@ std::vector<std::vector<std::uint8_t>> splitDatagram(std::span<const std::uint8_
   return out;
 }
 
-std::optional<std::span<const std::uint8_t>> Reassembly::add(std::span<const std::uint8_t> payload) {
+std::optional<std::span<std::uint8_t>> Reassembly::add(std::span<const std::uint8_t> payload) {
   if (payload.size() <= kFragmentHeaderSize) return std::nullopt;
   const std::uint16_t id = loadU16(&payload[0]);
   const std::size_t total = loadU16(&payload[2]);
   const std::size_t offset = loadU16(&payload[4]);
   const auto part = payload.subspan(kFragmentHeaderSize);
   // Only the cuts that splitDatagram makes are taken, so that nothing overlaps.
-  if (total > kMaxDatagram || offset >= total || offset % kFragmentBytes != 0) return std::nullopt;
+  if (total > kMaxSealedDatagram || offset >= total || offset % kFragmentBytes != 0) return std::nullopt;
   if (part.size() != std::min(kFragmentBytes, total - offset)) return std::nullopt;
 
   if (!open_ || id != id_ || bytes_.size() != total) {
@@ -41,7 +41,7 @@ std::optional<std::span<const std::uint8_t>> Reassembly::add(std::span<const std
   have_[offset / kFragmentBytes] = true;
   if (std::find(have_.begin(), have_.end(), false) != have_.end()) return std::nullopt;
   open_ = false;
-  return std::span<const std::uint8_t>{bytes_};
+  return std::span<std::uint8_t>{bytes_};
 }
 
 }  // namespace chuantou::wire

@@ -21,7 +21,7 @@ std::vector<std::vector<std::uint8_t>> splitDatagram(std::span<const std::uint8_
 class Reassembly {
  public:
   /// The whole datagram when this fragment was its last; it is valid until the next call.
-  std::optional<std::span<const std::uint8_t>> add(std::span<const std::uint8_t> payload);
+  std::optional<std::span<std::uint8_t>> add(std::span<const std::uint8_t> payload);
 
  private:
   std::uint16_t id_ = 0;

@@ -24,6 +24,8 @@ inline constexpr std::uint32_t kUdpFragmentBit = 0x2000'0000;
 inline constexpr UdpSession kUdpControl{kUdpSessionBase};
 /// Datagrams of local programs, by the limit of UDP over IPv4 (65,535 - 20 - 8).
 inline constexpr std::size_t kMaxDatagram = 65'507;
+/// The same, sealed between the two clients.
+inline constexpr std::size_t kMaxSealedDatagram = kMaxDatagram + 24;
 /// Above this a payload is sent in fragments.
 inline constexpr std::size_t kMaxWholePayload = 65'000;
 

@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       return 0;
     }
     const std::size_t length = header.value().length;
-    expect(length <= wire::kMaxFramePayload, "a frame that is too long");
+    const bool isData = header.value().type == wire::FrameType::data;
+    expect(length <= (isData ? wire::kMaxData : wire::kMaxFramePayload), "a frame that is too long");
     const auto payload = input.take(length);
     if (payload.size() < length) return 0;
     const auto whole = frame.first(wire::kFrameHeaderSize + length);
@@ -25,7 +26,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (const auto open = wire::decodeOpen(payload)) again = wire::encodeOpen(open.value(), header.value().flags);
         break;
       case wire::FrameType::accept:
-        expect(length == 0, "an ACCEPT with a payload");
+      case wire::FrameType::fin:
+      case wire::FrameType::reset:
+        expect(length == 0, "a payload where there is none");
+        break;
+      case wire::FrameType::data: {
+        const auto back = wire::encodeDataHeader(length);
+        expect(std::equal(back.begin(), back.end(), whole.begin()), "a DATA header that changed");
+        break;
+      }
+      case wire::FrameType::seal:
+        if (const auto seal = wire::decodeSeal(payload)) {
+          again = wire::encodeSeal(seal.value());
+          again[1] = header.value().flags;
+        }
         break;
       case wire::FrameType::reject: {
         const auto reject = wire::decodeReject(payload);

@@ -13,6 +13,8 @@ from harness.protocol import Identity
 from harness.registration import MAIN, RegistrationTest
 
 WITHIN = 5  # seconds from the end of a token to that of its clients
+# More failures than the server takes of one address a minute; that limit is test_pressure's.
+MANY_FAILURES = ["--max-auth-failures-per-minute", "10000"]
 
 
 class Tokens(RegistrationTest):
@@ -57,7 +59,7 @@ class Tokens(RegistrationTest):
         self.assertIn(str(self.tmp / "none"), missing.stderr)
 
     def test_guessing(self):
-        server = self.server(token=MAIN)
+        server = self.server(token=MAIN, args=MANY_FAILURES)
         witness = self.joined(server, "witness", MAIN)
         for guess in ["", "x", MAIN[:-1], MAIN + " ", MAIN.upper(), *(f"guess {number}" for number in range(200))]:
             self.assertEqual(self.refused(server, "thief", guess), ("auth_failed", "the token is wrong"))
@@ -85,7 +87,7 @@ class Tokens(RegistrationTest):
         self.assertEqual(honest.clients(), ["B"])
 
     def test_a_one_off_token_and_a_hundred_clients(self):
-        server = self.server(token=MAIN)
+        server = self.server(token=MAIN, args=MANY_FAILURES)
         secret = self.add_token(server, "once", "--once")
         crowd = []
         for number in range(100):

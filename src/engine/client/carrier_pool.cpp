@@ -31,25 +31,37 @@ std::shared_ptr<OutboundCarrier> CarrierPool::make() {
 }
 
 std::shared_ptr<OutboundCarrier> CarrierPool::takeWarm() {
+  // An encrypted one comes back after use: the one that was used last is taken first, so that those in excess grow old.
+  // Of those that cannot be used twice the oldest goes first.
   while (!warm_.empty()) {
-    auto carrier = std::move(warm_.front());
-    warm_.pop_front();
+    auto at = warm_.begin();
+    if (!target_.plain) {
+      const auto last = std::find_if(warm_.rbegin(), warm_.rend(), [](const auto& carrier) { return carrier->ready(); });
+      if (last != warm_.rend()) at = std::prev(last.base());
+    }
+    auto carrier = std::move(*at);
+    warm_.erase(at);
     if (carrier->stillGood()) return carrier;
     carrier->drop();
   }
   return nullptr;
 }
 
-void CarrierPool::open(std::uint8_t flags, std::shared_ptr<OutboundCarrier::User> user) {
-  ++opened_;
+void CarrierPool::prepare() {
+  if (warm_.empty() && most_ > 0) warm_.push_back(make());
+  armTimer();
+}
+
+void CarrierPool::open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::User> user) {
   auto carrier = takeWarm();
+  if (!carrier || !carrier->hasServed()) ++opened_;
   if (!carrier) {
     // The pool was too small for this rate: grow at once, shrink slowly.
     if (opened_ > 1) wanted_ = std::min(most_, std::max(kFewest, wanted_ * 2));
     carrier = make();
   }
   wanted_ = std::min(most_, std::max(wanted_, kFewest));
-  carrier->open(wire::encodeOpen(wire::OpenFrame{target_.port, target_.host}, flags), std::move(user));
+  carrier->open(std::move(first), std::move(user));
   if (!refillScheduled_ && warm_.size() <= wanted_ / 2 && wanted_ > 0) {
     refillScheduled_ = true;
     // After this turn's connections, so that the requests leave together and the user's go first.
@@ -60,10 +72,19 @@ void CarrierPool::open(std::uint8_t flags, std::shared_ptr<OutboundCarrier::User
   armTimer();
 }
 
+void CarrierPool::giveBack(std::shared_ptr<OutboundCarrier> carrier) {
+  if (warm_.size() >= most_ || !context_.link.registered()) return carrier->drop();
+  carrier->release();
+  warm_.push_back(std::move(carrier));
+  armTimer();
+}
+
 void CarrierPool::refill() {
   refillScheduled_ = false;
   if (!context_.link.registered()) return;
-  while (warm_.size() < wanted_) warm_.push_back(make());
+  // The first one's ticket spares all others the full handshake.
+  const std::size_t most = target_.plain || context_.trust.ticketFor(target_.peer) ? wanted_ : std::min<std::size_t>(wanted_, 1);
+  while (warm_.size() < most) warm_.push_back(make());
 }
 
 void CarrierPool::armTimer() {
@@ -84,7 +105,8 @@ void CarrierPool::adjust() {
   const TimePoint tooOld = Clock::now() - kMaxAge;
   std::deque<std::shared_ptr<OutboundCarrier>> kept;
   for (auto& carrier : warm_) {
-    if (kept.size() < wanted_ && carrier->bornAt() > tooOld && carrier->stillGood()) {
+    const bool wanted = kept.size() < wanted_ || carrier->hasServed();
+    if (wanted && carrier->idleSince() > tooOld && carrier->stillGood()) {
       kept.push_back(std::move(carrier));
     } else {
       carrier->drop();

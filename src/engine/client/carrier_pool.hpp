@@ -14,8 +14,12 @@ class CarrierPool {
   CarrierPool(ClientContext& context, Target target, std::uint16_t localPort, std::size_t most);
   ~CarrierPool();
 
-  /// Opens a carrier for this user: a warm one if there is one, else a new one.
-  void open(std::uint8_t flags, std::shared_ptr<OutboundCarrier::User> user);
+  /// Opens a carrier for this user with this frame: a warm one if there is one, else a new one.
+  void open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::User> user);
+  /// Somebody will come in a moment: the first carrier is made now.
+  void prepare();
+  /// An encrypted carrier whose stream is over.
+  void giveBack(std::shared_ptr<OutboundCarrier> carrier);
   /// The control channel was lost: what is warm is of no use.
   void clear();
   std::size_t warm() const noexcept { return warm_.size(); }
@@ -32,10 +36,10 @@ class CarrierPool {
   std::uint16_t localPort_;
   std::size_t most_;
   std::size_t wanted_ = 0;
-  std::uint64_t opened_ = 0;  ///< in the present period
+  std::uint64_t opened_ = 0;  ///< carriers taken into use for the first time in the present period
   bool refillScheduled_ = false;
   bool timerArmed_ = false;
-  std::deque<std::shared_ptr<OutboundCarrier>> warm_;  ///< oldest first
+  std::deque<std::shared_ptr<OutboundCarrier>> warm_;  ///< idle for longest first
   net::Timer timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

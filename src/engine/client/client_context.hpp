@@ -5,6 +5,7 @@
 #include "base/port_rules.hpp"
 #include "chuantou/client.hpp"
 #include "engine/client/control_link.hpp"
+#include "engine/client/peer_trust.hpp"
 #include "engine/client/session_desk.hpp"
 #include "net/deadline_queue.hpp"
 #include "net/udp_batch.hpp"
@@ -27,6 +28,7 @@ struct ClientContext {
   RandomSource& random;
   ControlLink& link;
   SessionDesk& desk;
+  PeerTrust& trust;
   net::DeadlineQueue& handshakes;  ///< carriers on their way, 15 s
   net::UdpSender& udpSender;
   std::unique_ptr<net::UdpReceiver> udpReceiver;  ///< at the first datagram

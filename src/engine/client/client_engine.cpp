@@ -4,7 +4,32 @@
 
 #include <future>
 
+#include "net/state_file.hpp"
+
 namespace chuantou::engine {
+
+namespace {
+constexpr std::size_t kMaxIdentityFile = 16 * 1024;
+
+/// The key of the file, which is made where it is missing; without a file a new one.
+crypto::Identity openIdentity(const std::string& file) {
+  if (file.empty()) return crypto::Identity::generate();
+  try {
+    if (const auto pem = net::readFile(file, kMaxIdentityFile)) {
+      auto identity = crypto::Identity::fromPem(*pem);
+      if (!identity) throw Error{Errc::bad_config, file, identity.error().detail()};
+      return std::move(*identity);
+    }
+    auto made = crypto::Identity::generate();
+    net::writeFileAtomically(file, made.pem());
+    return made;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::system_error& error) {
+    throw Error{Errc::bad_config, file, error.code().message()};
+  }
+}
+}  // namespace
 
 ClientEngine::ClientEngine(ClientConfig config)
     : config_(std::move(config)), log_(config_.log, config_.logLevel, config_.language), thread_(std::make_shared<net::IoThread>()) {
@@ -21,16 +46,22 @@ ClientEngine::ClientEngine(ClientConfig config)
     throw Error{Errc::invalid_argument, "a time-out", "they must be positive, and the longer one longer than the shorter one"};
   }
   id_ = config_.clientId;
-  link_ = std::make_unique<ControlLink>(*thread_, config_, url_, random_, log_, static_cast<ControlLink::Listener&>(*this));
+  auto known = KnownPeers::load(config_.knownPeersFile);
+  if (!known) throw known.error();
+  trust_ = std::make_unique<PeerTrust>(openIdentity(config_.identityFile), std::move(*known), log_);
+  link_ = std::make_unique<ControlLink>(*thread_, config_, url_, trust_->identity(), random_, log_, static_cast<ControlLink::Listener&>(*this));
   desk_ = std::make_unique<SessionDesk>(*thread_, random_, [this](const wire::MessageToServer& m) { link_->send(m); });
   handshakes_ = std::make_unique<net::DeadlineQueue>(thread_->executor(), kCarrierDeadline);
-  context_.reset(new ClientContext{*thread_, config_, log_, random_, *link_, *desk_, *handshakes_, udpSender_, nullptr, {},
+  context_.reset(new ClientContext{*thread_, config_, log_, random_, *link_, *desk_, *trust_, *handshakes_, udpSender_, nullptr, {},
                                    [this](const Error& error) {
                                      if (onRejected) onRejected(error);
                                    }});
   udpLink_ = std::make_unique<UdpLink>(*context_);
   tcpTargets_ = std::make_unique<TcpTargets>(*context_, std::move(*rules), thread_);
   udpTargets_ = std::make_unique<UdpTargets>(*context_, *udpLink_);
+  tcpTargets_->onSeal = [this](const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys, auto answer) {
+    udpTargets_->seal(peer, seal, keys, std::move(answer));
+  };
   thread_->start();
 }
 
@@ -198,9 +229,13 @@ void ClientEngine::handle(const wire::IncomingRequest& request) {
   const auto peer = ClientId::parse(request.fromClientId);
   if (!peer) return;
   const bool isPing = request.remotePort == 0 && request.transport == wire::Transport::tcp;
+  Decision forUdp;
+  if (request.transport == wire::Transport::udp) {
+    forUdp = tcpTargets_->rules().decide(*peer, request.sameGroup, request.remoteHost, request.remotePort);
+  }
   const bool offered = request.transport == wire::Transport::tcp
-                           ? tcpTargets_->offers(*peer, request.remoteHost, request.remotePort)
-                           : tcpTargets_->rules().allows(*peer, request.remoteHost, request.remotePort);
+                           ? tcpTargets_->offers(*peer, request.sameGroup, request.remoteHost, request.remotePort)
+                           : forUdp.allowed();
   if (!isPing && !offered) {
     const Error error{Errc::not_allowed, std::to_string(request.remotePort)};
     log_.log(LogLevel::warn, "target", "{} asked for {}: {}", peer->str(), error.subject(), error.message(log_.language()));
@@ -209,17 +244,54 @@ void ClientEngine::handle(const wire::IncomingRequest& request) {
     for (const wire::SessionRef& ref : request.sessions) reject.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
     return link_->send(reject);
   }
+  const Visitor visitor{*peer, request.fromKey, request.plain, request.sameGroup};
+  if (const auto unwanted = unwelcome(visitor)) {
+    context_->log.error(LogLevel::error, "trust", *unwanted);
+    wire::RejectSession reject;
+    reject.code = unwanted->errc() == Errc::encryption_required ? Errc::encryption_required : Errc::not_allowed;
+    reject.reason = unwanted->errc() == Errc::peer_key_changed ? "another key of yours is remembered there" : unwanted->detail();
+    for (const wire::SessionRef& ref : request.sessions) reject.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
+    return link_->send(reject);
+  }
   wire::AcceptSession accept;
   for (const wire::SessionRef& ref : request.sessions) {
     if (!ref.id || !ref.key) continue;
     if (request.transport == wire::Transport::tcp) {
-      tcpTargets_->join(*peer, *ref.key);
+      tcpTargets_->join(visitor, *ref.key);
       accept.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
     } else if (ref.udp) {
-      udpTargets_->join(*peer, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
+      udpTargets_->join(visitor, forUdp, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
     }
   }
   if (!accept.sessions.empty()) link_->send(accept);
+}
+
+/// Why this peer is not let in at all; nothing: it is.
+std::optional<Error> ClientEngine::unwelcome(const Visitor& visitor) const {
+  if (visitor.plain) {
+    if (config_.encryption == Encryption::none) return std::nullopt;
+    return Error{Errc::encryption_required, visitor.id.str(), "the target wants encryption"};
+  }
+  const auto key = trust_->judge(visitor.id, visitor.key);
+  return key ? std::nullopt : std::optional{key.error()};
+}
+
+std::vector<KnownPeerInfo> ClientEngine::knownPeers() {
+  return onThread([this] {
+    std::vector<KnownPeerInfo> out;
+    for (const auto& [id, peer] : trust_->known().all()) {
+      out.push_back(KnownPeerInfo{id.str(), peer.key.str(), std::chrono::system_clock::time_point{Millis{peer.sinceMs}}});
+    }
+    return out;
+  });
+}
+
+bool ClientEngine::forgetPeer(const std::string& peer) {
+  const auto id = ClientId::parse(peer);
+  if (!id) return false;
+  auto forgotten = onThread([&] { return trust_->known().forget(*id); });
+  if (!forgotten) throw forgotten.error();
+  return *forgotten;
 }
 
 // -------------------------------------------------------------------- proxies
@@ -342,7 +414,7 @@ std::vector<PeerInfo> ClientEngine::peers(Duration deadline) {
   if (!list) throw Error{Errc::connection_lost, url_.str()};
   std::vector<PeerInfo> out;
   for (const wire::ClientInfo& client : list->clients) {
-    out.push_back(PeerInfo{client.id, std::chrono::system_clock::time_point{Millis{client.registeredAtMs}}});
+    out.push_back(PeerInfo{client.id, client.key ? client.key->str() : "", std::chrono::system_clock::time_point{Millis{client.registeredAtMs}}});
   }
   return out;
 }

@@ -42,6 +42,9 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   void asyncConnect(const std::string& peer, std::uint16_t port, Duration deadline, ConnectDone done);
   void asyncPing(const std::string& peer, Duration deadline, PingDone done);
   std::vector<PeerInfo> peers(Duration deadline);
+  std::string publicKey() const { return trust_->identity().publicKey().str(); }
+  std::vector<KnownPeerInfo> knownPeers();
+  bool forgetPeer(const std::string& peer);
 
   std::function<void(ClientState, std::error_code)> onStateChange;
   std::function<void(const Error&)> onRejected;
@@ -53,6 +56,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   void onAttemptFailed(const Error& error, bool fatal) override;
 
   void handle(const wire::IncomingRequest& request);
+  std::optional<Error> unwelcome(const Visitor& visitor) const;
   void setState(ClientState state, const Error* reason);
   void adopt(const std::shared_ptr<detail::StreamImpl>& stream, bool inbound);
   void tearDown();
@@ -78,6 +82,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   bool stopped_ = false;
 
   // On the thread only, made in this order.
+  std::unique_ptr<PeerTrust> trust_;
   std::unique_ptr<ControlLink> link_;
   std::unique_ptr<SessionDesk> desk_;
   std::unique_ptr<net::DeadlineQueue> handshakes_;

@@ -14,7 +14,7 @@ constexpr std::chrono::seconds kStable{10};
 /// What trying again cannot mend.
 bool isFatal(Errc code) {
   return code == Errc::auth_failed || code == Errc::auth_required || code == Errc::version_mismatch ||
-         code == Errc::invalid_argument || code == Errc::kicked;
+         code == Errc::invalid_argument || code == Errc::kicked || code == Errc::identity_required || code == Errc::name_taken;
 }
 
 std::int64_t timestampOf(TimePoint at) {
@@ -22,11 +22,12 @@ std::int64_t timestampOf(TimePoint at) {
 }
 }  // namespace
 
-ControlLink::ControlLink(net::IoThread& thread, const ClientConfig& config, ServerUrl url, RandomSource& random,
-                         const Logger& log, Listener& listener)
+ControlLink::ControlLink(net::IoThread& thread, const ClientConfig& config, ServerUrl url, const crypto::Identity& identity,
+                         RandomSource& random, const Logger& log, Listener& listener)
     : thread_(thread),
       config_(config),
       url_(std::move(url)),
+      identity_(identity),
       random_(random),
       log_(log),
       listener_(listener),
@@ -83,11 +84,17 @@ void ControlLink::onConnected(const net::ErrorCode& ec, net::TcpSocket socket) {
 
 void ControlLink::onOpen(net::MessageChannel&) { sendRegister({}); }
 
-void ControlLink::sendRegister(const std::string& proof) {
+/// Without a challenge it only asks for one: nothing can be proved yet.
+void ControlLink::sendRegister(const std::vector<std::uint8_t>& challenge) {
   wire::Register message;
   message.clientId = id_;
   message.version = kProtocolVersion;
-  message.proof = proof;
+  if (!challenge.empty()) {
+    message.publicKey = identity_.publicKey();
+    message.temporaryKey = config_.identityFile.empty();
+    message.signature = toHex(identity_.sign(crypto::registrationMessage(challenge, id_)));
+    if (!config_.token.empty()) message.proof = crypto::tokenProof(config_.token, challenge, id_, identity_.publicKey().bytes);
+  }
   message.software = std::string{"chuantou/"} + version();
   channel_->send(wire::encode(wire::MessageToServer{std::move(message)}));
 }
@@ -126,15 +133,17 @@ void ControlLink::onRequest(net::MessageChannel&, net::HttpRequest) {}
 void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response) {
   if (stage_ != Stage::registering) return;
   if (!response.success && !response.challenge.empty()) {
-    if (config_.token.empty()) return fail(Error{Errc::auth_required, url_.str()}, true);
+    if (config_.token.empty() && response.code != Errc::identity_required) return fail(Error{Errc::auth_required, url_.str()}, true);
     // Some challenge must be there before an id can be signed: the server makes ids for those that have none.
     std::vector<std::uint8_t> challenge(response.challenge.size() / 2);
     if (!fromHex(response.challenge, challenge)) return fail(Error{Errc::protocol_error, url_.str(), "a bad challenge"}, false);
-    return sendRegister(crypto::tokenProof(config_.token, challenge, id_));
+    return sendRegister(challenge);
   }
   if (!response.success) {
-    const bool ofId = response.code == Errc::invalid_argument;
-    return fail(Error{response.code, ofId ? "the client id " + id_ : url_.str(), response.error}, isFatal(response.code));
+    std::string subject = url_.str();
+    if (response.code == Errc::invalid_argument) subject = "the client id " + id_;
+    if (response.code == Errc::name_taken) subject = id_;
+    return fail(Error{response.code, subject, response.error}, isFatal(response.code));
   }
   stage_ = Stage::registered;
   id_ = response.assignedId;

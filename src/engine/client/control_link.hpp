@@ -7,6 +7,7 @@
 #include "base/endpoint_text.hpp"
 #include "base/log.hpp"
 #include "chuantou/client.hpp"
+#include "crypto/identity.hpp"
 #include "net/dialer.hpp"
 #include "net/message_channel.hpp"
 #include "wire/control_message.hpp"
@@ -26,8 +27,8 @@ class ControlLink final : private net::MessageChannel::Owner {
     virtual void onAttemptFailed(const Error& error, bool fatal) = 0;
   };
 
-  ControlLink(net::IoThread& thread, const ClientConfig& config, ServerUrl url, RandomSource& random, const Logger& log,
-              Listener& listener);
+  ControlLink(net::IoThread& thread, const ClientConfig& config, ServerUrl url, const crypto::Identity& identity,
+              RandomSource& random, const Logger& log, Listener& listener);
   ~ControlLink() override;
 
   void start();
@@ -47,7 +48,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   void attempt();
   void onConnected(const net::ErrorCode& ec, net::TcpSocket socket);
   void handleRegisterResponse(const wire::RegisterResponse& response);
-  void sendRegister(const std::string& proof);
+  void sendRegister(const std::vector<std::uint8_t>& challenge);
   void beat();
   void fail(const Error& error, bool fatal);
   void dropChannel(const std::string& reason);
@@ -61,6 +62,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   net::IoThread& thread_;
   const ClientConfig& config_;
   ServerUrl url_;
+  const crypto::Identity& identity_;
   RandomSource& random_;
   const Logger& log_;
   Listener& listener_;

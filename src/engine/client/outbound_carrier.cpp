@@ -1,7 +1,6 @@
 #include "engine/client/outbound_carrier.hpp"
 
 #include <asio/buffer.hpp>
-#include <asio/error.hpp>
 #include <sys/socket.h>
 
 #include "net/socket_options.hpp"
@@ -13,10 +12,21 @@ namespace chuantou::engine {
 namespace {
 /// Read in advance, to travel with a frame: the first request of most protocols.
 constexpr std::size_t kFirstBytes = 4096;
+
+#ifdef MSG_MORE
+constexpr int kMore = MSG_MORE;
+#else
+constexpr int kMore = 0;
+#endif
+
+/// A few dozen bytes into an empty socket buffer: they fit, or the connection is broken.
+bool sendAll(net::TcpSocket& socket, std::span<const std::uint8_t> bytes, int flags) {
+  return ::send(socket.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flags) == static_cast<ssize_t>(bytes.size());
+}
 }  // namespace
 
 void OutboundCarrier::start(std::uint16_t localPort) {
-  bornAt_ = Clock::now();
+  idleSince_ = Clock::now();
   key_ = context_.desk.request(target_, wire::Transport::tcp, localPort, weak_from_this());
   context_.handshakes.add(weak_from_this());
   net::openForDial(socket_, context_.link.server());
@@ -30,65 +40,173 @@ void OutboundCarrier::onConnected(const net::ErrorCode& ec) {
     fail(net::serverError(ec, "for a data channel"));
     return;
   }
-  connected_ = true;
-  if (user_) return handOver(true);
   const auto preface = wire::encodePreface(key_);
-  if (!sendAll(preface)) fail(Error{Errc::connection_lost, toString(target_)});
+  if (target_.plain) {
+    plain_ = std::make_unique<PlainLine>(context_.thread, std::move(socket_));
+    ready_ = true;
+    prefaceDue_ = user_ != nullptr;  // it leaves with the opening frame
+    if (user_) return handOverPlain();
+    if (!sendAll(plain_->socket(), preface, 0)) fail(Error{Errc::connection_lost, toString(target_)});
+    return;
+  }
+  if (!sendAll(socket_, preface, kMore)) {
+    fail(Error{Errc::connection_lost, toString(target_)});
+    return;
+  }
+  secure_ = std::make_unique<SecureLine>(context_.thread, std::move(socket_), context_.trust.context(crypto::TlsRole::client),
+                                         crypto::TlsRole::client, context_.trust.ticketFor(target_.peer));
+  shakeHands();
 }
+
+// ------------------------------------------------------------------- encryption
+
+void OutboundCarrier::shakeHands() {
+  switch (secure_->handshake()) {
+    case FrameLine::State::wouldBlock:
+      return secure_->waitReadable([self = shared_from_this()](const net::ErrorCode& ec) {
+        if (self->finished_) return;
+        if (ec) {
+          self->fail(Error{Errc::connection_lost, toString(self->target_), ec.message()});
+        } else {
+          self->shakeHands();
+        }
+      });
+    case FrameLine::State::ok:
+      shaken_ = true;
+      return becomeReadyIfProved();
+    case FrameLine::State::ended:
+    case FrameLine::State::broken:
+      fail(Error{Errc::connection_lost, toString(target_), "no encryption with the peer: " + secure_->session().failure()});
+  }
+}
+
+void OutboundCarrier::onCreated(SessionId, std::optional<UdpSession>, const wire::PeerKey& peer) {
+  if (target_.plain || finished_) return;
+  const auto key = context_.trust.judge(target_.peer, peer);
+  if (!key) {
+    context_.log.error(LogLevel::error, "trust", key.error());
+    fail(key.error());
+    return;
+  }
+  told_ = peer;
+  becomeReadyIfProved();
+}
+
+/// The handshake may be over before the server has said whose key it must have been.
+void OutboundCarrier::becomeReadyIfProved() {
+  if (!shaken_ || !told_ || ready_) return;
+  if (secure_->session().peerKey() != told_->key) {
+    const Error error{Errc::protocol_error, target_.peer.str(), "it showed another key than it registered with: somebody is in the middle"};
+    context_.log.error(LogLevel::error, "trust", error);
+    fail(error);
+    return;
+  }
+  context_.trust.onProved(target_.peer, *told_);
+  ready_ = true;
+  if (user_) return handOverSecure();
+  watch();
+}
+
+/// An idle carrier's line says nothing but a ticket, or that it ends.
+void OutboundCarrier::watch() {
+  secure_->waitReadable([self = shared_from_this(), mine = ++watch_](const net::ErrorCode& ec) {
+    if (!self->finished_ && mine == self->watch_ && !ec) self->onIdleReadable();
+  });
+}
+
+void OutboundCarrier::onIdleReadable() {
+  Frame frame;
+  const auto state = secure_->readFrame(frame);
+  context_.trust.keepTicket(target_.peer, secure_->takeTicket());
+  if (state == FrameLine::State::wouldBlock) return watch();
+  drop();
+}
+
+// ------------------------------------------------------------------------- use
 
 void OutboundCarrier::open(wire::FrameBytes first, std::shared_ptr<User> user) {
   if (finished_) return user->onCarrierFailed(Error{Errc::connection_lost, toString(target_)});
   first_ = std::move(first);
   user_ = std::move(user);
-  wasWarm_ = connected_;
-  if (connected_) handOver(false);
-}
-
-/// At most kFirstBytes and a few dozen into an empty socket buffer: they fit, or the connection is broken.
-bool OutboundCarrier::sendAll(std::span<const std::uint8_t> bytes) {
-  net::ErrorCode ec;
-  return socket_.write_some(asio::buffer(bytes.data(), bytes.size()), ec) == bytes.size() && !ec;
+  wasWarm_ = ready_;
+  if (!ready_) return;
+  if (secure_) return handOverSecure();
+  handOverPlain();
 }
 
 /// The preface (if it has not gone), the opening frame and the user's first bytes leave in one segment.
-void OutboundCarrier::handOver(bool withPreface) {
+void OutboundCarrier::handOverPlain() {
   std::array<std::uint8_t, wire::kPrefaceSize + wire::kFrameHeaderSize + wire::kMaxFramePayload + kFirstBytes> out;
   std::size_t size = 0;
-  if (withPreface) {
+  if (prefaceDue_) {
     const auto preface = wire::encodePreface(key_);
     size = static_cast<std::size_t>(std::copy(preface.begin(), preface.end(), out.begin()) - out.begin());
   }
   size = static_cast<std::size_t>(std::copy(first_.begin(), first_.end(), out.begin() + static_cast<std::ptrdiff_t>(size)) - out.begin());
   wire::FrameBytes{}.swap(first_);
   size += user_->takeFirstBytes(std::span{out}.subspan(size, kFirstBytes));
-  if (!sendAll(std::span{out}.first(size))) {
+  if (!sendAll(plain_->socket(), std::span{out}.first(size), 0)) {
     fail(Error{Errc::connection_lost, toString(target_)});
     return;
   }
-  user_->onCarrierReady(shared_from_this(), std::move(socket_));
+  user_->onPlainReady(shared_from_this(), plain_->releaseSocket());
+}
+
+/// The opening frame and the user's first bytes leave in one record.
+void OutboundCarrier::handOverSecure() {
+  ++watch_;
+  hasServed_ = true;
+  std::array<std::uint8_t, wire::kFrameHeaderSize + wire::kMaxFramePayload + wire::kFrameHeaderSize + kFirstBytes> out;
+  auto end = std::copy(first_.begin(), first_.end(), out.begin());
+  wire::FrameBytes{}.swap(first_);
+  secure_->beginStream();
+  const std::size_t n = user_->takeFirstBytes(std::span{end + wire::kFrameHeaderSize, kFirstBytes});
+  if (n > 0) {
+    const auto header = wire::encodeDataHeader(n);
+    end = std::copy(header.begin(), header.end(), end) + static_cast<std::ptrdiff_t>(n);
+  }
+  if (!secure_->sendFrame(std::span{out.begin(), end})) {
+    fail(Error{Errc::connection_lost, toString(target_)});
+    return;
+  }
+  user_->onSecureReady(shared_from_this());
 }
 
 bool OutboundCarrier::stillGood() {
   if (finished_) return false;
-  if (!connected_) return true;
+  if (!plain_) return true;  // watched, or still on its way
   // A waiting carrier is silent; anything readable is its end.
   char byte;
-  const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t n = ::recv(plain_->socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void OutboundCarrier::release() {
+  if (finished_) return;
+  idleSince_ = Clock::now();
+  context_.trust.keepTicket(target_.peer, secure_->takeTicket());
+  watch();
+}
+
+// ------------------------------------------------------------------------ ends
+
+void OutboundCarrier::closeSocket() {
+  net::ErrorCode ignored;
+  net::TcpSocket& socket = plain_ ? plain_->socket() : secure_ ? secure_->socket() : socket_;
+  if (socket.is_open()) socket.close(ignored);
 }
 
 void OutboundCarrier::drop() {
   if (finished_) return;
   finished_ = true;
   context_.desk.forget(key_);
-  net::ErrorCode ignored;
-  socket_.close(ignored);
+  closeSocket();
 }
 
 void OutboundCarrier::onDeadline() {
   // A warm carrier may wait as long as it likes; the answer to an opened one is the target's matter, and its dial has a
   // deadline of its own there.
-  if (!connected_) fail(Error{Errc::timed_out, "the data channel to " + toString(target_)});
+  if (!ready_) fail(Error{Errc::timed_out, "the data channel to " + toString(target_)});
 }
 
 void OutboundCarrier::onSessionFailed(const Error& error) { fail(error); }
@@ -98,49 +216,54 @@ OutboundCarrier::Verdict OutboundCarrier::fail(const Error& error) {
   finished_ = true;
   const auto self = shared_from_this();
   context_.desk.forget(key_);
-  net::ErrorCode ignored;
-  if (socket_.is_open()) socket_.close(ignored);
+  closeSocket();
   if (const auto user = std::exchange(user_, nullptr)) user->onCarrierFailed(error);
   return Verdict::fail;
 }
 
 OutboundCarrier::Verdict OutboundCarrier::onReadable(net::TcpSocket& socket) {
   if (finished_) return Verdict::fail;
-  const auto scratch = context_.thread.scratch().first(kFirstBytes);
-  for (;;) {
-    if (reply_.size() >= wire::kFrameHeaderSize) {
-      const auto header = wire::decodeHeader(std::span{reply_}.first<wire::kFrameHeaderSize>());
-      if (!header) return fail(header.error());
-      const std::size_t size = wire::kFrameHeaderSize + header.value().length;
-      if (reply_.size() >= size) return answer(size);
+  Frame frame;
+  switch (plain_->readFrame(socket, frame)) {
+    case FrameLine::State::ok: {
+      const Verdict verdict = onFrame(frame);
+      if (verdict == Verdict::pass) finished_ = true;  // the socket is the user's
+      return verdict;
     }
-    net::ErrorCode ec;
-    const std::size_t n = socket.read_some(asio::buffer(scratch.data(), scratch.size()), ec);
-    reply_.insert(reply_.end(), scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(n));
-    if (ec == asio::error::would_block || ec == asio::error::try_again) return Verdict::wait;
-    if (!ec) continue;
-    // A target that has opened the carrier answers before it ends; one that gave it up while it was warm just ends.
-    if (wasWarm_ && ec == asio::error::eof && reply_.empty() && user_ && user_->onCarrierStale()) {
-      user_.reset();
-      drop();
-      return Verdict::fail;
-    }
-    return fail(Error{Errc::connection_lost, toString(target_), "before the target answered"});
+    case FrameLine::State::wouldBlock:
+      return Verdict::wait;
+    case FrameLine::State::ended:
+      if (plain_->nothingRead()) {
+        onEndedUnanswered();
+        return Verdict::fail;
+      }
+      [[fallthrough]];
+    default:
+      return fail(Error{Errc::connection_lost, toString(target_), "before the target answered"});
   }
 }
 
-/// `size` bytes are the answer; what follows it is the service's.
-OutboundCarrier::Verdict OutboundCarrier::answer(std::size_t size) {
-  const auto header = wire::decodeHeader(std::span{reply_}.first<wire::kFrameHeaderSize>());
-  if (header.value().type == wire::FrameType::reject) {
-    const auto reject = wire::decodeReject(std::span{reply_}.subspan(wire::kFrameHeaderSize, header.value().length));
+/// A target that has opened the carrier answers before it ends; one that gave it up while it was warm just ends.
+void OutboundCarrier::onEndedUnanswered() {
+  if (finished_) return;
+  if (wasWarm_ && user_ && user_->onCarrierStale()) {
+    user_.reset();
+    drop();
+    return;
+  }
+  fail(Error{Errc::connection_lost, toString(target_), "before the target answered"});
+}
+
+OutboundCarrier::Verdict OutboundCarrier::onFrame(const Frame& frame) {
+  if (finished_) return Verdict::fail;
+  if (frame.header.type == wire::FrameType::reject) {
+    const auto reject = wire::decodeReject(frame.payload);
     if (!reject) return fail(reject.error());
     return fail(Error{reject.value().code, toString(target_), reject.value().reason});
   }
-  if (header.value().type != wire::FrameType::accept) return fail(Error{Errc::protocol_error, "the peer", "an unexpected frame"});
-  finished_ = true;
-  reply_.erase(reply_.begin(), reply_.begin() + static_cast<std::ptrdiff_t>(size));
+  if (frame.header.type != wire::FrameType::accept) return fail(Error{Errc::protocol_error, "the peer", "an unexpected frame"});
   context_.desk.forget(key_);
+  if (secure_) context_.trust.keepTicket(target_.peer, secure_->takeTicket());
   if (const auto user = std::exchange(user_, nullptr)) user->onCarrierAnswer();
   return Verdict::pass;
 }

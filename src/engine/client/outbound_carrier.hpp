@@ -1,22 +1,24 @@
-// The initiator's end of a carrier: asked for, dialled, perhaps kept warm, then opened for one connection.
+// The initiator's end of a carrier: asked for, dialled, encrypted, perhaps kept warm, then opened for one connection after
+// the other (an unencrypted one: for one).
 #pragma once
 
 #include <optional>
 
 #include "engine/client/client_context.hpp"
-#include "net/pump.hpp"
-#include "wire/carrier_frame.hpp"
+#include "engine/client/plain_line.hpp"
+#include "engine/client/stream_pump.hpp"
 
 namespace chuantou::engine {
 
 /// Also the gate of the pump that it ends in: it reads the target's answer.
 class OutboundCarrier final : public SessionHandler,
                               public net::PumpGate,
+                              public AnswerGate,
                               public net::DeadlineQueue::Waiter,
                               public std::enable_shared_from_this<OutboundCarrier> {
  public:
-  /// Who opened the carrier. One of onCarrierReady() + onCarrierAnswer(), or onCarrierFailed(), in this order; the latter
-  /// may also follow onCarrierReady(). After an answer or a failure nothing more comes.
+  /// Who opened the carrier. One of onPlainReady() or onSecureReady(), and onCarrierAnswer(); or onCarrierFailed(), which
+  /// may also follow the first. After an answer or a failure nothing more comes.
   class User {
    public:
     virtual ~User() = default;
@@ -27,8 +29,10 @@ class OutboundCarrier final : public SessionHandler,
     }
     /// Connected, and the opening frame sent: bytes may follow. The socket is the user's from here on.
     /// The carrier is the gate of the pump that reads the socket.
-    virtual void onCarrierReady(std::shared_ptr<OutboundCarrier> carrier, net::TcpSocket socket) = 0;
-    /// The target accepted; what follows on the socket are the service's bytes.
+    virtual void onPlainReady(std::shared_ptr<OutboundCarrier> carrier, net::TcpSocket socket) = 0;
+    /// The same where the two clients have encryption: the stream is the carrier's line().
+    virtual void onSecureReady(std::shared_ptr<OutboundCarrier> carrier) = 0;
+    /// The target accepted; what follows are the service's bytes.
     virtual void onCarrierAnswer() = 0;
     /// A carrier that had been kept warm was dead already. True: the user does without it, nothing has been lost.
     virtual bool onCarrierStale() { return false; }
@@ -43,34 +47,56 @@ class OutboundCarrier final : public SessionHandler,
   void open(wire::FrameBytes first, std::shared_ptr<User> user);
   /// Nobody wants it (any more).
   void drop();
-  /// Not yet opened: false when the server or the peer has ended it meanwhile.
+  /// The stream is over, and the line free: it waits for the next one.
+  void release();
+  /// Not in use: false when the server or the peer has ended it meanwhile.
   bool stillGood();
-  TimePoint bornAt() const noexcept { return bornAt_; }
+  /// It can be opened without waiting.
+  bool ready() const noexcept { return ready_ && !finished_; }
+  bool hasServed() const noexcept { return hasServed_; }
+  /// Of an encrypted carrier that is ready.
+  SecureLine& line() noexcept { return *secure_; }
+  /// Of an unencrypted one: its socket has been given away.
+  PlainLine& plainLine() noexcept { return *plain_; }
+  TimePoint idleSince() const noexcept { return idleSince_; }
 
+  void onCreated(SessionId id, std::optional<UdpSession> udp, const wire::PeerKey& peer) override;
   void onSessionFailed(const Error& error) override;
   void onDeadline() override;
   /// Reads the target's answer from the socket that it had given away.
   Verdict onReadable(net::TcpSocket& socket) override;
-  std::vector<std::uint8_t> takeRest() override { return std::move(reply_); }
+  std::vector<std::uint8_t> takeRest() override { return plain_->takeRest(); }
+  Verdict onFrame(const Frame& frame) override;
+  void onEndedUnanswered() override;
 
  private:
   void onConnected(const net::ErrorCode& ec);
-  bool sendAll(std::span<const std::uint8_t> bytes);
-  void handOver(bool withPreface);
-  Verdict answer(std::size_t size);
+  void shakeHands();
+  void becomeReadyIfProved();
+  void watch();
+  void onIdleReadable();
+  void handOverPlain();
+  void handOverSecure();
   Verdict fail(const Error& error);
+  void closeSocket();
 
   ClientContext& context_;
   Target target_;
-  net::TcpSocket socket_;
+  net::TcpSocket socket_;  ///< until there is a line
+  std::unique_ptr<PlainLine> plain_;
+  std::unique_ptr<SecureLine> secure_;
   DataKey key_;
-  TimePoint bornAt_{};
-  bool connected_ = false;
+  TimePoint idleSince_{};
+  std::optional<wire::PeerKey> told_;  ///< what the server says of the peer, checked against what is remembered
+  std::uint64_t watch_ = 0;            ///< the wait of an idle carrier; an older one has nothing to say any more
+  bool shaken_ = false;
+  bool ready_ = false;
+  bool prefaceDue_ = false;
   bool finished_ = false;
   bool wasWarm_ = false;
+  bool hasServed_ = false;
   wire::FrameBytes first_;
   std::shared_ptr<User> user_;
-  wire::FrameBytes reply_;
 };
 
 }  // namespace chuantou::engine

@@ -1,7 +1,6 @@
 #include "engine/client/peer_operations.hpp"
 
 #include <asio/buffer.hpp>
-#include <asio/error.hpp>
 
 namespace chuantou::engine {
 
@@ -11,7 +10,9 @@ namespace {
 class Operation : public OutboundCarrier::User, public std::enable_shared_from_this<Operation> {
  public:
   Operation(ClientContext& context, Target target)
-      : context_(context), target_(std::move(target)), timer_(context.thread.context()), socket_(context.thread.context()) {}
+      : context_(context), target_(std::move(target)), timer_(context.thread.context()), socket_(context.thread.context()) {
+    target_.plain = context.config.encryption == Encryption::none;
+  }
 
   void start(Duration deadline, wire::FrameBytes first) {
     timer_.expires_after(deadline);
@@ -25,10 +26,13 @@ class Operation : public OutboundCarrier::User, public std::enable_shared_from_t
     carrier_->open(std::move(first), shared_from_this());
   }
 
-  void onCarrierReady(std::shared_ptr<OutboundCarrier>, net::TcpSocket socket) override {
+  void onPlainReady(std::shared_ptr<OutboundCarrier>, net::TcpSocket socket) override {
     if (over_) return;
     socket_ = std::move(socket);
     wait();
+  }
+  void onSecureReady(std::shared_ptr<OutboundCarrier>) override {
+    if (!over_) onReadable();
   }
   void onCarrierAnswer() override {}
   void onCarrierFailed(const Error& error) override { fail(error); }
@@ -38,17 +42,22 @@ class Operation : public OutboundCarrier::User, public std::enable_shared_from_t
   virtual void report(const Error* error) = 0;
 
   void wait() {
-    socket_.async_wait(net::TcpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
+    auto go = [self = shared_from_this(), keep = carrier_](const net::ErrorCode& ec) {
       if (!ec && !self->over_) self->onReadable();
-    });
+    };
+    if (target_.plain) return socket_.async_wait(net::TcpSocket::wait_read, std::move(go));
+    carrier_->line().waitReadable(std::move(go));
+  }
+  FrameLine::State readFrame(Frame& frame) {
+    return target_.plain ? carrier_->plainLine().readFrame(socket_, frame) : carrier_->line().readFrame(frame);
   }
   void fail(const Error& error) { finish(&error); }
   void finish(const Error* error) {
     if (std::exchange(over_, true)) return;
     const auto self = shared_from_this();
     timer_.cancel();
-    if (const auto carrier = std::exchange(carrier_, nullptr)) carrier->drop();
     report(error);
+    if (const auto carrier = std::exchange(carrier_, nullptr)) carrier->drop();
     net::ErrorCode ignored;
     if (socket_.is_open()) socket_.close(ignored);
   }
@@ -68,22 +77,25 @@ class Connect final : public Operation {
 
  private:
   void onReadable() override {
-    switch (carrier_->onReadable(socket_)) {
-      case net::PumpGate::Verdict::wait:
+    Frame frame;
+    switch (readFrame(frame)) {
+      case FrameLine::State::wouldBlock:
         return wait();
-      case net::PumpGate::Verdict::pass:
-        early_ = carrier_->takeRest();
-        return finish(nullptr);
-      case net::PumpGate::Verdict::fail:
-        return;  // onCarrierFailed has been called
+      case FrameLine::State::ok:
+        if (carrier_->onFrame(frame) == net::PumpGate::Verdict::pass) finish(nullptr);
+        return;
+      default:
+        carrier_->onEndedUnanswered();
     }
   }
   void report(const Error* error) override {
     if (error) return done_(error->code(), error, nullptr);
-    done_({}, nullptr, std::make_shared<detail::StreamImpl>(thread_, std::move(socket_), std::move(early_), target_.peer.str(), target_.port));
+    const auto carrier = std::exchange(carrier_, nullptr);  // the stream's from here on
+    auto transport = target_.plain ? makePlainTransport(std::move(socket_), carrier->takeRest())
+                                   : makeSecureTransport(context_.thread, carrier->line(), carrier);
+    done_({}, nullptr, std::make_shared<detail::StreamImpl>(thread_, std::move(transport), target_.peer.str(), target_.port));
   }
   std::shared_ptr<net::IoThread> thread_;
-  std::vector<std::uint8_t> early_;
   ConnectDone done_;
 };
 
@@ -93,30 +105,36 @@ class Ping final : public Operation {
 
  private:
   void onReadable() override {
-    net::ErrorCode ec;
-    have_ += socket_.read_some(asio::buffer(reply_.data() + have_, reply_.size() - have_), ec);
-    if (ec && ec != asio::error::would_block && ec != asio::error::try_again) {
-      // A refusal travels over the control channel and says more: it has the deadline's time to arrive.
-      return;
+    Frame frame;
+    switch (readFrame(frame)) {
+      case FrameLine::State::wouldBlock:
+        return wait();
+      case FrameLine::State::ok:
+        break;
+      default:
+        return;  // a refusal travels over the control channel and says more: it has the deadline's time to arrive
     }
-    if (have_ < reply_.size()) return wait();
-    have_ = 0;
+    if (frame.header.type != wire::FrameType::pong) return fail(Error{Errc::protocol_error, "the peer", "an unexpected frame"});
     const TimePoint now = Clock::now();
-    if (sentAt_ == TimePoint{}) {
-      sentAt_ = now;
-      const auto ping = wire::encodePing(wire::FrameType::ping, std::span<const std::uint8_t, wire::kPingSize>{payload_});
-      socket_.write_some(asio::buffer(ping), ec);
-      return wait();
+    if (sentAt_ != TimePoint{}) {
+      rtt_ = std::chrono::duration_cast<std::chrono::microseconds>(now - sentAt_);
+      return finish(nullptr);
     }
-    rtt_ = std::chrono::duration_cast<std::chrono::microseconds>(now - sentAt_);
-    finish(nullptr);
+    sentAt_ = now;
+    const auto ping = wire::encodePing(wire::FrameType::ping, std::span<const std::uint8_t, wire::kPingSize>{payload_});
+    const bool sent = target_.plain ? sendPlain(ping) : carrier_->line().sendFrame(ping);
+    if (!sent) return fail(Error{Errc::connection_lost, toString(target_)});
+    wait();
   }
   void report(const Error* error) override { done_(error, rtt_); }
 
+  bool sendPlain(std::span<const std::uint8_t> frame) {
+    net::ErrorCode ec;
+    return socket_.write_some(asio::buffer(frame.data(), frame.size()), ec) == frame.size() && !ec;
+  }
+
   PingDone done_;
   std::array<std::uint8_t, wire::kPingSize> payload_{};
-  std::array<std::uint8_t, wire::kFrameHeaderSize + wire::kPingSize> reply_{};
-  std::size_t have_ = 0;
   TimePoint sentAt_{};
   std::chrono::microseconds rtt_{0};
 };

@@ -13,7 +13,7 @@ Result<Target> targetOf(const ProxyOptions& options) {
   if (options.udpIdleTimeout < std::chrono::seconds{1} || options.udpIdleTimeout > std::chrono::hours{24}) {
     return Error{Errc::invalid_argument, "the UDP idle time-out", "1 s to 24 h"};
   }
-  return Target{*peer, options.targetHost, options.targetPort};
+  return Target{*peer, options.targetHost, options.targetPort, options.encryption == Encryption::none};
 }
 }  // namespace
 

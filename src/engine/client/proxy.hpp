@@ -18,6 +18,7 @@ class ProxyEngine {
   }
   void onLost() {
     if (tcp_) tcp_->onLost();
+    if (udp_) udp_->onLost();
   }
 
  private:

@@ -37,6 +37,7 @@ void SessionDesk::flush() {
       request.remoteHost = target.host;
       request.localPort = localPort;
       request.transport = transport;
+      request.plain = target.plain;
       const std::size_t end = std::min(keys.size(), at + wire::kMaxBatch);
       request.keys.assign(keys.begin() + static_cast<std::ptrdiff_t>(at), keys.begin() + static_cast<std::ptrdiff_t>(end));
       send_(request);
@@ -72,7 +73,7 @@ void SessionDesk::handle(const wire::CreateSession& message) {
     it->second.id = ref.id;
     keys_[static_cast<std::uint64_t>(*ref.id)] = *ref.key;
     if (const auto handler = it->second.handler.lock()) {
-      handler->onCreated(*ref.id, ref.udp);
+      handler->onCreated(*ref.id, ref.udp, message.peerKey);
     } else {
       erase(*ref.key);
     }

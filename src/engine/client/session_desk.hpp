@@ -18,6 +18,7 @@ struct Target {
   ClientId peer;
   std::string host;  ///< empty: the peer's loopback
   std::uint16_t port = 0;
+  bool plain = false;  ///< without encryption between the two clients
   auto operator<=>(const Target&) const = default;
 };
 
@@ -27,7 +28,8 @@ std::string toString(const Target& target);
 class SessionHandler {
  public:
   virtual ~SessionHandler() = default;
-  virtual void onCreated(SessionId, std::optional<UdpSession>) {}
+  /// `peer`: by which key the server knows it.
+  virtual void onCreated(SessionId, std::optional<UdpSession>, const wire::PeerKey& peer) { (void)peer; }
   virtual void onAccepted() {}
   /// The last call: refused, closed by the other side, or the control channel was lost before an answer.
   virtual void onSessionFailed(const Error& error) = 0;

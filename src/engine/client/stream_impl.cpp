@@ -1,12 +1,9 @@
 #include "engine/client/stream_impl.hpp"
 
-#include <asio/buffer.hpp>
-#include <asio/error.hpp>
 #include <condition_variable>
 #include <mutex>
 
 #include "chuantou/error.hpp"
-#include "net/socket_options.hpp"
 
 namespace chuantou::detail {
 
@@ -15,10 +12,7 @@ namespace {
 constexpr Millis kLinger{5'000};
 constexpr int kLingerReads = 1024;
 
-std::error_code translate(const net::ErrorCode& ec) {
-  if (!ec || ec.category() == chuantou::error_category()) return ec;
-  return Errc::connection_lost;
-}
+using State = engine::StreamTransport::State;
 
 /// One result, waited for with a deadline.
 struct Rendezvous {
@@ -48,12 +42,11 @@ struct Rendezvous {
 };
 }  // namespace
 
-StreamImpl::StreamImpl(std::shared_ptr<net::IoThread> thread, net::TcpSocket socket, std::vector<std::uint8_t> early,
-                       std::string peer, std::uint16_t port)
+StreamImpl::StreamImpl(std::shared_ptr<net::IoThread> thread, std::unique_ptr<engine::StreamTransport> transport, std::string peer,
+                       std::uint16_t port)
     : thread_(std::move(thread)),
-      socket_(std::move(socket)),
+      transport_(std::move(transport)),
       lingerTimer_(thread_->context()),
-      early_(std::move(early)),
       peer_(std::move(peer)),
       port_(port) {}
 
@@ -93,47 +86,45 @@ void StreamImpl::finish(std::optional<Operation>& operation, std::error_code err
 
 void StreamImpl::tryRead() {
   if (!reading_ || waitingRead_) return;
-  if (!early_.empty()) {
-    const std::size_t size = std::min(reading_->size, early_.size());
-    std::copy_n(early_.begin(), size, reading_->data);
-    early_.erase(early_.begin(), early_.begin() + static_cast<std::ptrdiff_t>(size));
-    return finish(reading_, {}, size);
+  const auto read = transport_->read({reading_->data, reading_->size});
+  switch (read.state) {
+    case State::wouldBlock:
+      waitingRead_ = true;
+      return transport_->waitReadable([self = shared_from_this()](const net::ErrorCode& error) {
+        self->waitingRead_ = false;
+        if (!error) self->tryRead();
+      });
+    case State::ok:
+    case State::ended:
+      return finish(reading_, {}, read.bytes);
+    case State::broken:
+      return fail(Errc::connection_lost);
   }
-  net::ErrorCode ec;
-  const std::size_t n = socket_.read_some(asio::buffer(reading_->data, reading_->size), ec);
-  if (ec == asio::error::would_block || ec == asio::error::try_again) {
-    waitingRead_ = true;
-    socket_.async_wait(net::TcpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& error) {
-      self->waitingRead_ = false;
-      if (!error) self->tryRead();
-    });
-    return;
-  }
-  if (ec == asio::error::eof) return finish(reading_, {}, 0);
-  if (ec) return fail(translate(ec));
-  finish(reading_, {}, n);
 }
 
 void StreamImpl::tryWrite() {
   if (!writing_ || waitingWrite_) return;
-  while (writing_->done < writing_->size) {
-    net::ErrorCode ec;
-    writing_->done += socket_.write_some(asio::buffer(writing_->data + writing_->done, writing_->size - writing_->done), ec);
-    if (ec == asio::error::would_block || ec == asio::error::try_again) {
-      waitingWrite_ = true;
-      socket_.async_wait(net::TcpSocket::wait_write, [self = shared_from_this()](const net::ErrorCode& error) {
-        self->waitingWrite_ = false;
-        if (!error) self->tryWrite();
-      });
-      return;
-    }
-    if (ec) return fail(translate(ec));
+  State state = State::ok;
+  while (state == State::ok && writing_->done < writing_->size) {
+    const auto written = transport_->write({writing_->data + writing_->done, writing_->size - writing_->done});
+    writing_->done += written.bytes;
+    state = written.state;
   }
-  finish(writing_, {}, writing_->size);
+  if (state == State::ok) state = transport_->flush();
+  if (state == State::ok) {
+    if (shutdown_) transport_->shutdown();  // it was asked for while this was on its way
+    return finish(writing_, {}, writing_->size);
+  }
+  if (state != State::wouldBlock) return fail(Errc::connection_lost);
+  waitingWrite_ = true;
+  transport_->waitWritable([self = shared_from_this()](const net::ErrorCode& error) {
+    self->waitingWrite_ = false;
+    if (!error) self->tryWrite();
+  });
 }
 
 void StreamImpl::fail(std::error_code error) {
-  if (open_) net::closeWithReset(socket_);
+  if (open_) transport_->reset();
   end();
   const auto self = shared_from_this();
   finish(reading_, error, 0);
@@ -142,9 +133,8 @@ void StreamImpl::fail(std::error_code error) {
 
 void StreamImpl::end() {
   if (!open_.exchange(false)) return;
-  net::ErrorCode ignored;
   lingerTimer_.cancel();
-  socket_.close(ignored);
+  transport_->close();
   if (const auto notify = std::exchange(onEnd, nullptr)) notify();
 }
 
@@ -152,9 +142,9 @@ void StreamImpl::abort() { fail(Errc::stopped); }
 
 void StreamImpl::shutdown() {
   post([](StreamImpl& self) {
-    if (!self.open_ || std::exchange(self.shutdown_, true)) return;
-    net::ErrorCode ignored;
-    self.socket_.shutdown(net::TcpSocket::shutdown_send, ignored);
+    if (!self.open_ || std::exchange(self.shutdown_, true) || self.writing_) return;
+    self.transport_->shutdown();
+    self.leaveWhenFlushed();
   });
 }
 
@@ -164,8 +154,8 @@ void StreamImpl::close() {
     const auto keep = self.shared_from_this();
     self.finish(self.reading_, Errc::stopped, 0);
     self.finish(self.writing_, Errc::stopped, 0);
-    net::ErrorCode ignored;
-    self.socket_.shutdown(net::TcpSocket::shutdown_send, ignored);
+    self.transport_->shutdown();
+    self.leaveWhenFlushed();
     self.lingerTimer_.expires_after(kLinger);
     self.lingerTimer_.async_wait([keep](const net::ErrorCode& ec) {
       if (!ec) keep->end();
@@ -174,18 +164,23 @@ void StreamImpl::close() {
   });
 }
 
+/// The last frame may have been queued behind bytes that the system has not taken.
+void StreamImpl::leaveWhenFlushed() {
+  if (!open_ || transport_->flush() != State::wouldBlock) return;
+  transport_->waitWritable([self = shared_from_this()](const net::ErrorCode& error) {
+    if (!error) self->leaveWhenFlushed();
+  });
+}
+
 void StreamImpl::drain(int budget) {
   while (open_) {
-    const auto scratch = thread_->scratch();
-    net::ErrorCode ec;
-    socket_.read_some(asio::buffer(scratch.data(), scratch.size()), ec);
-    if (ec == asio::error::would_block || ec == asio::error::try_again) {
-      socket_.async_wait(net::TcpSocket::wait_read, [self = shared_from_this(), budget](const net::ErrorCode& error) {
+    const auto read = transport_->read(thread_->scratch());
+    if (read.state == State::wouldBlock) {
+      return transport_->waitReadable([self = shared_from_this(), budget](const net::ErrorCode& error) {
         if (!error) self->drain(budget - 1);
       });
-      return;
     }
-    if (ec || --budget <= 0) return end();
+    if (read.state != State::ok || --budget <= 0) return end();
   }
 }
 

@@ -4,15 +4,14 @@
 #include <optional>
 
 #include "chuantou/stream.hpp"
-#include "net/io_thread.hpp"
+#include "engine/client/stream_transport.hpp"
 
 namespace chuantou::detail {
 
-/// The socket is touched on the client's thread only; the public calls post there.
+/// The transport is touched on the client's thread only; the public calls post there.
 class StreamImpl : public std::enable_shared_from_this<StreamImpl> {
  public:
-  /// `early` was read from the socket before, and is read first.
-  StreamImpl(std::shared_ptr<net::IoThread> thread, net::TcpSocket socket, std::vector<std::uint8_t> early, std::string peer,
+  StreamImpl(std::shared_ptr<net::IoThread> thread, std::unique_ptr<engine::StreamTransport> transport, std::string peer,
              std::uint16_t port);
   ~StreamImpl();
 
@@ -44,14 +43,14 @@ class StreamImpl : public std::enable_shared_from_this<StreamImpl> {
   void fail(std::error_code error);
   void cancelRead();
   void end();
+  void leaveWhenFlushed();
   void drain(int budget);
   template <class F>
   void post(F f);
 
   std::shared_ptr<net::IoThread> thread_;
-  net::TcpSocket socket_;
+  std::unique_ptr<engine::StreamTransport> transport_;
   net::Timer lingerTimer_;
-  std::vector<std::uint8_t> early_;
   std::string peer_;
   std::uint16_t port_;
   std::atomic<bool> open_{true};

@@ -28,7 +28,7 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
     firstBytes_ = socket_.read_some(asio::buffer(into.data(), into.size()), ec);
     return firstBytes_;
   }
-  void onCarrierReady(std::shared_ptr<OutboundCarrier> carrier, net::TcpSocket socket) override {
+  void onPlainReady(std::shared_ptr<OutboundCarrier> carrier, net::TcpSocket socket) override {
     if (!proxy_) return;
     const auto pump =
         std::make_shared<net::Pump>(context_.thread, std::move(socket_), std::move(socket),
@@ -36,15 +36,32 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
     pump_ = pump;
     pump->start(std::move(carrier));
   }
+  void onSecureReady(std::shared_ptr<OutboundCarrier> carrier) override {
+    if (!proxy_) return carrier->drop();
+    const auto pump = std::make_shared<StreamPump>(
+        context_.thread, std::move(socket_), carrier->line(), carrier,
+        [self = shared_from_this(), carrier](const net::PumpResult& result, bool free) {
+          if (free && self->proxy_) {
+            self->proxy_->pool_.giveBack(carrier);
+          } else {
+            carrier->drop();
+          }
+          self->onEnd(result);
+        });
+    securePump_ = pump;
+    pump->start(std::move(carrier));
+  }
   void onCarrierAnswer() override {}
   bool onCarrierStale() override {
     // Bytes that may have reached the service must not reach it twice.
-    auto socket = proxy_ && pump_ && firstBytes_ == 0 ? pump_->releaseA() : std::nullopt;
+    if (!proxy_ || firstBytes_ > 0) return false;
+    auto socket = pump_ ? pump_->releaseA() : securePump_ ? securePump_->releaseLocal() : std::nullopt;
     if (!socket) return false;
     socket_ = std::move(*socket);
     pump_.reset();
+    securePump_.reset();
     proxy_->pool_.clear();  // the others came from the same peer, and are as dead
-    proxy_->pool_.open(0, shared_from_this());
+    proxy_->open(shared_from_this());
     return true;
   }
   void onCarrierFailed(const Error& error) override {
@@ -56,6 +73,7 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
   /// Resets the local program's connection.
   void end() {
     if (const auto pump = pump_) return pump->abort();
+    if (const auto pump = securePump_) return pump->abort();
     net::closeWithReset(socket_);
     leave();
   }
@@ -70,6 +88,7 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
     }
     leave();
     pump_.reset();
+    securePump_.reset();
   }
   void leave() {
     if (!proxy_) return;
@@ -83,6 +102,7 @@ class TcpProxy::Connection final : public OutboundCarrier::User, public std::ena
   ClientContext& context_;
   net::TcpSocket socket_;
   std::shared_ptr<net::Pump> pump_;
+  std::shared_ptr<StreamPump> securePump_;
   std::size_t firstBytes_ = 0;
 };
 
@@ -149,9 +169,13 @@ void TcpProxy::onRegistered() {
   for (Waiting& one : waiting) forward(std::move(one.socket));
 }
 
+void TcpProxy::open(std::shared_ptr<Connection> connection) {
+  pool_.open(wire::encodeOpen(wire::OpenFrame{target_.port, target_.host}, 0), std::move(connection));
+}
+
 void TcpProxy::forward(net::TcpSocket socket) {
   auto connection = std::make_shared<Connection>(*this, std::move(socket));
-  pool_.open(0, connection);
+  open(std::move(connection));
 }
 
 }  // namespace chuantou::engine

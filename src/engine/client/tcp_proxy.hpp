@@ -23,6 +23,7 @@ class TcpProxy {
   class Connection;
   void onAccepted(net::TcpSocket socket);
   void forward(net::TcpSocket socket);
+  void open(std::shared_ptr<Connection> connection);
   void expireWaiting();
 
   struct Waiting {

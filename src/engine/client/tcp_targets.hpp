@@ -1,17 +1,15 @@
-// The target's end of a carrier: dials the server, waits for OPEN, reaches the service and passes its bytes.
+// What this client offers to its peers over TCP.
 #pragma once
 
 #include <map>
 #include <unordered_set>
 
-#include "engine/client/client_context.hpp"
+#include "crypto/datagram_seal.hpp"
+#include "engine/client/inbound_carrier.hpp"
 #include "engine/client/stream_impl.hpp"
-#include "net/pump.hpp"
-#include "wire/carrier_frame.hpp"
 
 namespace chuantou::engine {
 
-/// All that this client offers to its peers over TCP.
 class TcpTargets {
  public:
   using StreamListener = std::function<void(std::shared_ptr<detail::StreamImpl> stream)>;
@@ -23,19 +21,24 @@ class TcpTargets {
   /// False: the port is taken.
   bool listen(std::uint16_t port, StreamListener listener) { return listeners_.emplace(port, std::move(listener)).second; }
   void unlisten(std::uint16_t port) { listeners_.erase(port); }
-  bool offers(const ClientId& peer, const std::string& host, std::uint16_t port) const;
+  bool offers(const ClientId& peer, bool sameGroup, const std::string& host, std::uint16_t port) const;
   /// A peer's session: takes part in it.
-  void join(const ClientId& peer, const DataKey& key);
+  void join(Visitor visitor, const DataKey& key);
   const PortRules& rules() const noexcept { return rules_; }
-  void dropStandby();
+
+  /// A peer opens a UDP flow over one of the carriers. `answer` runs once, now or later.
+  std::function<void(const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys,
+                     std::function<void(const Error* error)> answer)>
+      onSeal;
 
  private:
-  class Carrier;
+  friend class InboundCarrier;
+
   ClientContext& context_;
   PortRules rules_;
   std::shared_ptr<net::IoThread> thread_;
   std::map<std::uint16_t, StreamListener> listeners_;
-  std::unordered_set<Carrier*> carriers_;
+  std::unordered_set<InboundCarrier*> carriers_;
 };
 
 }  // namespace chuantou::engine

@@ -11,6 +11,7 @@ constexpr Millis kFirstRetry{200};
 constexpr int kTries = 5;
 /// NAT mappings of UDP live 30 s and more (RFC 4787, REQ-5 asks for 2 min; many give 30 s).
 constexpr std::chrono::seconds kKeepAlive{20};
+constexpr std::size_t kSealRoom = 256 * 1024;
 }  // namespace
 
 UdpLink::UdpLink(ClientContext& context)
@@ -62,6 +63,12 @@ void UdpLink::receive() {
   wait();
 }
 
+void UdpLink::deliver(Binding& binding, std::span<std::uint8_t> bytes) {
+  if (!binding.sealed) return binding.user->onDatagram(bytes);
+  const auto datagram = binding.seal ? binding.seal->opener.open(bytes) : std::nullopt;
+  if (datagram) binding.user->onDatagram(*datagram);
+}
+
 void UdpLink::handle(std::span<std::uint8_t> bytes) {
   const auto packet = wire::decodeUdpPacket(bytes);
   if (!packet) return;
@@ -76,20 +83,37 @@ void UdpLink::handle(std::span<std::uint8_t> bytes) {
     if (!std::exchange(binding.bound, true)) binding.user->onBound();
     return;
   }
-  if (!packet->fragment) return binding.user->onDatagram(packet->payload);
+  if (!packet->fragment) return deliver(binding, bytes.subspan(bytes.size() - packet->payload.size()));
   if (const auto whole = binding.reassembly.add(packet->payload)) {
-    binding.user->onDatagram(*whole);
+    deliver(binding, *whole);
     context_.udpSender.flush();  // the next fragment overwrites it
   }
 }
 
-void UdpLink::bind(UdpSession session, const DataKey& key, UdpSessionUser& user) {
+void UdpLink::bind(UdpSession session, const DataKey& key, UdpSessionUser& user, bool sealed) {
   if (!open()) return user.onBindFailed();
   Binding& binding = bindings_[static_cast<std::uint32_t>(session)];
   binding.key = key;
   binding.user = &user;
+  binding.sealed = sealed;
   sendBind(session, binding);
   armTimer();
+}
+
+void UdpLink::seal(UdpSession session, const crypto::SealKey& ours, const crypto::SealKey& theirs) {
+  const auto it = bindings_.find(static_cast<std::uint32_t>(session));
+  if (it == bindings_.end()) return;
+  it->second.seal.emplace(Seal{crypto::DatagramSealer{ours}, crypto::DatagramOpener{theirs}});
+}
+
+/// Valid until the sender is flushed.
+std::span<std::uint8_t> UdpLink::takeSealRoom(std::size_t size) {
+  if (!sealRoom_) sealRoom_.reset(new std::uint8_t[kSealRoom]);
+  if (sealRoomUsed_ + size > kSealRoom) {
+    context_.udpSender.flush();
+    sealRoomUsed_ = 0;
+  }
+  return {sealRoom_.get() + std::exchange(sealRoomUsed_, sealRoomUsed_ + size), size};
 }
 
 void UdpLink::unbind(UdpSession session) { bindings_.erase(static_cast<std::uint32_t>(session)); }
@@ -136,7 +160,14 @@ void UdpLink::onTimer() {
 }
 
 void UdpLink::send(UdpSession session, std::span<const std::uint8_t> datagram) {
-  if (!socket_.is_open()) return;
+  const auto it = bindings_.find(static_cast<std::uint32_t>(session));
+  if (it == bindings_.end() || !socket_.is_open()) return;
+  if (it->second.sealed) {
+    if (!it->second.seal) return;
+    const auto sealed = takeSealRoom(datagram.size() + crypto::kSealOverhead);
+    it->second.seal->sealer.seal(datagram, sealed);
+    datagram = sealed;
+  }
   std::array<std::uint8_t, wire::kUdpHeaderSize> header;
   if (datagram.size() <= wire::kMaxWholePayload) {
     wire::encodeUdpHeader(header, session, false, datagram.size());

@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "crypto/datagram_seal.hpp"
 #include "engine/client/client_context.hpp"
 #include "wire/udp_fragment.hpp"
 #include "wire/udp_packet.hpp"
@@ -24,8 +25,9 @@ class UdpLink {
  public:
   explicit UdpLink(ClientContext& context);
 
-  /// Begins to prove our address for this session, and keeps it proved.
-  void bind(UdpSession session, const DataKey& key, UdpSessionUser& user);
+  /// Begins to prove our address for this session, and keeps it proved. With `sealed` nothing passes until seal().
+  void bind(UdpSession session, const DataKey& key, UdpSessionUser& user, bool sealed);
+  void seal(UdpSession session, const crypto::SealKey& ours, const crypto::SealKey& theirs);
   void unbind(UdpSession session);
   /// The datagram must stay valid until the sender is flushed.
   void send(UdpSession session, std::span<const std::uint8_t> datagram);
@@ -33,8 +35,14 @@ class UdpLink {
   void close();
 
  private:
+  struct Seal {
+    crypto::DatagramSealer sealer;
+    crypto::DatagramOpener opener;
+  };
   struct Binding {
     DataKey key;
+    bool sealed = false;
+    std::optional<Seal> seal;
     UdpSessionUser* user = nullptr;
     TimePoint nextAt{};
     int tries = 0;
@@ -46,6 +54,8 @@ class UdpLink {
   void wait();
   void receive();
   void handle(std::span<std::uint8_t> bytes);
+  void deliver(Binding& binding, std::span<std::uint8_t> bytes);
+  std::span<std::uint8_t> takeSealRoom(std::size_t size);
   void sendBind(UdpSession session, Binding& binding);
   void armTimer();
   void onTimer();
@@ -55,6 +65,8 @@ class UdpLink {
   net::Timer timer_;
   bool timerArmed_ = false;
   std::uint16_t nextFragmentId_ = 0;
+  std::unique_ptr<std::uint8_t[]> sealRoom_;  ///< for datagrams that have been sealed and not yet sent
+  std::size_t sealRoomUsed_ = 0;
   std::uint64_t generation_ = 0;  ///< of the socket: late completions of an older one do nothing
   std::unordered_map<std::uint32_t, Binding> bindings_;
 };

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxHeldBytes = 256 * 1024;
 constexpr std::chrono::seconds kFailedPause{1};
 }  // namespace
 
-class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, public std::enable_shared_from_this<Flow> {
+class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, public FlowSealUser, public std::enable_shared_from_this<Flow> {
  public:
   Flow(UdpProxy& proxy, net::UdpSocket& socket, net::UdpEndpoint source)
       : proxy_(proxy), context_(proxy.context_), socket_(socket), source_(source) {
@@ -27,7 +27,10 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
     --proxy_.stats_.activeFlows;
   }
 
-  void start() { key_ = context_.desk.request(proxy_.target_, wire::Transport::udp, proxy_.localPort_, weak_from_this()); }
+  void start() {
+    key_ = context_.desk.request(proxy_.target_, wire::Transport::udp, proxy_.localPort_, weak_from_this());
+    if (!proxy_.target_.plain) proxy_.carriers_->prepare();
+  }
 
   /// Ends the session as well.
   void stop(const char* why) {
@@ -58,10 +61,21 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   /// Not registered yet: the flow begins when a later datagram finds that it is.
   void startLater() { failedAt_ = TimePoint{}; }
 
-  void onCreated(SessionId, std::optional<UdpSession> udp) override {
+  void onCreated(SessionId id, std::optional<UdpSession> udp, const wire::PeerKey&) override {
     if (!udp) return fail(Error{Errc::protocol_error, "the server", "a UDP session without a number"});
     session_ = *udp;
-    proxy_.link_.bind(*session_, key_, *this);
+    const bool sealed = !proxy_.target_.plain;
+    proxy_.link_.bind(*session_, key_, *this, sealed);
+    if (sealed && session_) sealFlow(context_, proxy_.carriers_, proxy_.target_, id, weak_from_this());
+  }
+  void onSealed(const crypto::SealKeys& keys) override {
+    if (!session_) return;
+    proxy_.link_.seal(*session_, keys.initiatorToTarget, keys.targetToInitiator);
+    sealed_ = true;
+    openIfReady();
+  }
+  void onSealFailed(const Error& error) override {
+    if (session_) fail(error);
   }
   void onAccepted() override {
     accepted_ = true;
@@ -97,14 +111,14 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   void close() {
     if (session_) proxy_.link_.unbind(*session_);
     session_.reset();
-    open_ = bound_ = accepted_ = false;
+    open_ = bound_ = accepted_ = sealed_ = false;
     proxy_.stats_.datagramsDropped += held_.size();
     held_.clear();
     heldBytes_ = 0;
     failedAt_ = Clock::now();
   }
   void openIfReady() {
-    if (!bound_ || !accepted_ || open_ || !session_) return;
+    if (!bound_ || !accepted_ || open_ || !session_ || (!sealed_ && !proxy_.target_.plain)) return;
     open_ = true;
     context_.udpSender.flush();
     for (const auto& datagram : held_) proxy_.link_.send(*session_, datagram);
@@ -121,6 +135,7 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   std::optional<UdpSession> session_;
   bool bound_ = false;
   bool accepted_ = false;
+  bool sealed_ = false;
   bool open_ = false;
   std::optional<TimePoint> failedAt_;
   std::deque<std::vector<std::uint8_t>> held_;
@@ -140,6 +155,8 @@ UdpProxy::UdpProxy(ClientContext& context, UdpLink& link, Target target, std::ui
       localPort_(localPort),
       sockets_(std::move(sockets)),
       stats_(stats),
+      // To no service of the target's: which one is meant is said in the SEAL frame.
+      carriers_(std::make_shared<CarrierPool>(context, Target{target_.peer, "", 0, target_.plain}, localPort, context.config.warmCarriers)),
       flows_(kMaxFlows, idle),
       idleTimer_(context.thread.context()) {}
 

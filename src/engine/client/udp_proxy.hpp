@@ -1,6 +1,7 @@
 // A proxy's UDP side: a flow for each source address, each a session of its own.
 #pragma once
 
+#include "engine/client/flow_sealing.hpp"
 #include "engine/client/udp_link.hpp"
 #include "stream/flow_table.hpp"
 
@@ -12,6 +13,7 @@ class UdpProxy {
            std::vector<net::UdpSocket> sockets, ProxyStats& stats);
   ~UdpProxy();
   void start();
+  void onLost() { carriers_->clear(); }
 
  private:
   class Flow;
@@ -30,6 +32,7 @@ class UdpProxy {
   std::uint16_t localPort_;
   std::vector<net::UdpSocket> sockets_;
   ProxyStats& stats_;
+  std::shared_ptr<CarrierPool> carriers_;  ///< on which flows agree on their keys
   stream::FlowTable<net::UdpEndpoint, std::shared_ptr<Flow>, SourceHash> flows_;
   net::Timer idleTimer_;
   bool idleTimerArmed_ = false;

@@ -2,17 +2,48 @@
 
 #include "net/socket_options.hpp"
 #include "net/sys_error.hpp"
+#include "net/target_dial.hpp"
 
 namespace chuantou::engine {
 
 namespace {
 constexpr int kBatchesPerTurn = 8;
-}
+constexpr std::size_t kMostEarly = 1024;
+/// Less than the 15 s after which the server gives the session up.
+constexpr std::chrono::seconds kResolveDeadline{10};
+}  // namespace
+
+class UdpTargets::Early final : public net::DeadlineQueue::Waiter {
+ public:
+  Early(UdpTargets& targets, ClientId from, const wire::SealFrame& seal, const crypto::SealKeys& exported, SealAnswer done)
+      : peer(std::move(from)), frame(seal), keys(exported), answer(std::move(done)), targets_(targets) {}
+  void onDeadline() override {
+    const Error error{Errc::session_unknown, toString(frame.session)};
+    const auto say = std::move(answer);
+    targets_.early_.erase(static_cast<std::uint64_t>(frame.session));
+    if (say) say(&error);
+  }
+
+  ClientId peer;
+  wire::SealFrame frame;
+  crypto::SealKeys keys;
+  SealAnswer answer;
+
+ private:
+  UdpTargets& targets_;
+};
 
 class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_from_this<Flow> {
  public:
-  Flow(UdpTargets& targets, SessionId id, UdpSession session)
-      : targets_(targets), context_(targets.context_), id_(id), session_(session), socket_(context_.thread.context()) {
+  Flow(UdpTargets& targets, Visitor visitor, std::string host, std::uint16_t port, SessionId id, UdpSession session)
+      : targets_(targets),
+        context_(targets.context_),
+        visitor_(std::move(visitor)),
+        host_(std::move(host)),
+        port_(port),
+        id_(id),
+        session_(session),
+        socket_(context_.thread.context()) {
     ++context_.counters.inboundActive;
     ++context_.counters.inboundTotal;
   }
@@ -31,7 +62,19 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
     wait();
     return {};
   }
-  void bind(const DataKey& key) { targets_.link_.bind(session_, key, *this); }
+  void bind(const DataKey& key) {
+    targets_.link_.bind(session_, key, *this, !visitor_.plain);
+    useKeys();
+  }
+  /// Nothing: the keys are in use. They must be of the peer and for the service that the server has spoken of.
+  std::optional<Error> seal(const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys) {
+    if (visitor_.plain || peer != visitor_.id || seal.port != port_ || seal.host != host_ || keys_) {
+      return Error{Errc::session_unknown, toString(id_)};
+    }
+    keys_ = keys;
+    useKeys();
+    return std::nullopt;
+  }
   /// The socket's pending wait holds the flow.
   void stop() {
     net::ErrorCode ignored;
@@ -56,6 +99,10 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
   void setOther(const net::UdpEndpoint& other) { other_ = other; }
 
  private:
+  /// The peer may be faster than the resolver, before which nothing is bound.
+  void useKeys() {
+    if (keys_) targets_.link_.seal(session_, keys_->targetToInitiator, keys_->initiatorToTarget);
+  }
   void wait() {
     socket_.async_wait(net::UdpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
       if (!ec && self->socket_.is_open()) self->receive();
@@ -93,8 +140,12 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
 
   UdpTargets& targets_;
   ClientContext& context_;
+  Visitor visitor_;
+  std::string host_;
+  std::uint16_t port_;
   SessionId id_;
   UdpSession session_;
+  std::optional<crypto::SealKeys> keys_;
   net::UdpSocket socket_;
   std::optional<net::UdpEndpoint> other_;
   std::vector<std::uint8_t> first_;  ///< until it is known where the service is
@@ -122,23 +173,46 @@ void UdpTargets::reject(SessionId id, const Error& error) {
   context_.link.send(wire::RejectSession{{wire::SessionRef{id, {}, {}}}, error.errc(), error.detail()});
 }
 
-void UdpTargets::join(const ClientId& peer, const std::string& host, std::uint16_t port, SessionId id, UdpSession session,
-                      const DataKey& key) {
+void UdpTargets::seal(const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys, SealAnswer answer) {
+  const auto number = static_cast<std::uint64_t>(seal.session);
+  if (const auto flow = flows_.find(number); flow != flows_.end()) {
+    const auto error = flow->second->seal(peer, seal, keys);
+    return answer(error ? &*error : nullptr);
+  }
+  const Error full{Errc::limit_reached, toString(seal.session), "too many flows at once"};
+  if (early_.size() >= kMostEarly || early_.count(number) != 0) return answer(&full);
+  const auto early = std::make_shared<Early>(*this, peer, seal, keys, std::move(answer));
+  early_.emplace(number, early);
+  context_.handshakes.add(early);
+}
+
+void UdpTargets::join(const Visitor& visitor, const Decision& decision, const std::string& host, std::uint16_t port, SessionId id,
+                      UdpSession session, const DataKey& key) {
   const std::string where = host.empty() ? std::to_string(port) : formatHostPort(host, port);
   if (context_.counters.inboundActive >= context_.config.maxSessions) {
     return reject(id, Error{Errc::limit_reached, where, "too many flows to this client"});
   }
-  net::ErrorCode ec;
-  auto address = asio::ip::make_address(isLoopbackName(host) ? (host == "::1" ? "::1" : "127.0.0.1") : host, ec);
-  if (ec) return reject(id, Error{Errc::target_unreachable, where, "for UDP the host must be an address"});
-  auto flow = std::make_shared<Flow>(*this, id, session);
-  const bool bothFamilies = isLoopbackName(host) && host != "127.0.0.1" && host != "::1";
-  if (bothFamilies) flow->setOther(net::UdpEndpoint{asio::ip::address_v6::loopback(), port});
-  ec = flow->connect(net::UdpEndpoint{address, port});
-  if (ec) return reject(id, net::serviceError(ec, where));
-  context_.log.log(LogLevel::debug, "target", "{}: UDP flow to {}", peer.str(), where);
+  context_.log.log(LogLevel::debug, "target", "{}: UDP flow to {}", visitor.id.str(), where);
+  const auto flow = std::make_shared<Flow>(*this, visitor, host, port, id, session);
   flows_[static_cast<std::uint64_t>(id)] = flow;
-  flow->bind(key);
+  // The session may end while its name is resolved: the flow is gone then, and perhaps all of this.
+  const auto found = [this, weak = std::weak_ptr{flow}, where, port, id, key](const net::ErrorCode& ec,
+                                                                              const std::vector<asio::ip::address>& addresses) {
+    const auto waiting = weak.lock();
+    if (!waiting) return;
+    const net::ErrorCode failed = ec ? ec : waiting->connect(net::UdpEndpoint{addresses.front(), port});
+    if (failed) {
+      reject(id, net::serviceError(failed, where));
+      return remove(id);
+    }
+    if (addresses.size() > 1) waiting->setOther(net::UdpEndpoint{addresses[1], port});
+    waiting->bind(key);
+  };
+  net::findTarget(context_.thread.context(), decision, kResolveDeadline, found);
+  if (const auto early = early_.extract(static_cast<std::uint64_t>(id)); !early.empty()) {
+    const auto answer = std::exchange(early.mapped()->answer, nullptr);
+    seal(early.mapped()->peer, early.mapped()->frame, early.mapped()->keys, answer);
+  }
 }
 
 }  // namespace chuantou::engine

@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "engine/client/inbound_carrier.hpp"
 #include "engine/client/udp_link.hpp"
 
 namespace chuantou::engine {
@@ -12,9 +13,12 @@ class UdpTargets {
   UdpTargets(ClientContext& context, UdpLink& link) : context_(context), link_(link) {}
   ~UdpTargets();
 
-  /// A peer's session, allowed already. `host` empty: loopback.
-  void join(const ClientId& peer, const std::string& host, std::uint16_t port, SessionId id, UdpSession session,
-            const DataKey& key);
+  /// A peer's session, allowed already. `host` is what it asked for.
+  void join(const Visitor& visitor, const Decision& decision, const std::string& host, std::uint16_t port, SessionId id,
+            UdpSession session, const DataKey& key);
+  /// The peer opens its flow over an encrypted carrier. `answer` runs once, with an error or nothing, now or later.
+  using SealAnswer = std::function<void(const Error* error)>;
+  void seal(const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys, SealAnswer answer);
   void handleClosed(const wire::SessionClosed& message);
   void handleLost();
 
@@ -25,7 +29,10 @@ class UdpTargets {
 
   ClientContext& context_;
   UdpLink& link_;
+  /// Keys that came before their session: the carrier was faster than the control channel.
+  class Early;
   std::unordered_map<std::uint64_t, std::shared_ptr<Flow>> flows_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Early>> early_;
 };
 
 }  // namespace chuantou::engine

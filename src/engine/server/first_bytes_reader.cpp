@@ -27,23 +27,28 @@ void FirstBytesReader::decide() {
     case wire::FirstBytes::more:
       return wait();
     case wire::FirstBytes::http:
-      return owner_.onHttp(std::move(socket_), bytes);
+      return owner_.onHttp(peer_, std::move(socket_), bytes);
     case wire::FirstBytes::data:
       if (have_ < wire::kPrefaceSize) return wait();
-      return owner_.onDataChannel(std::move(socket_), wire::decodePreface(std::span<const std::uint8_t, wire::kPrefaceSize>{bytes_}));
+      return owner_.onDataChannel(peer_, std::move(socket_),
+                                  wire::decodePreface(std::span<const std::uint8_t, wire::kPrefaceSize>{bytes_}));
     case wire::FirstBytes::tls:
     case wire::FirstBytes::garbage:
       return refuse();
   }
 }
 
-void FirstBytesReader::refuse() {
+void FirstBytesReader::refuse(bool late) {
   net::ErrorCode ignored;
   socket_.close(ignored);
-  owner_.onRefused();
+  owner_.onRefused(peer_, late);
 }
 
 void FirstBytesReader::onDeadline() {
+  if (socket_.is_open()) refuse(true);
+}
+
+void FirstBytesReader::drop() {
   if (socket_.is_open()) refuse();
 }
 

@@ -5,6 +5,7 @@
 
 #include "net/deadline_queue.hpp"
 #include "net/io_thread.hpp"
+#include "relay/admission.hpp"
 #include "wire/first_bytes.hpp"
 
 namespace chuantou::engine {
@@ -15,22 +16,26 @@ class FirstBytesReader final : public net::DeadlineQueue::Waiter, public std::en
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void onDataChannel(net::TcpSocket socket, const DataKey& key) = 0;
+    virtual void onDataChannel(relay::PeerId peer, net::TcpSocket socket, const DataKey& key) = 0;
     /// `first` are the bytes read so far.
-    virtual void onHttp(net::TcpSocket socket, std::span<const std::uint8_t> first) = 0;
-    /// Garbage, a deadline, or gone; the socket is closed.
-    virtual void onRefused() = 0;
+    virtual void onHttp(relay::PeerId peer, net::TcpSocket socket, std::span<const std::uint8_t> first) = 0;
+    /// Garbage, dropped, gone, or `late`: nothing came in time. The socket is closed.
+    virtual void onRefused(relay::PeerId peer, bool late) = 0;
   };
 
-  FirstBytesReader(net::TcpSocket socket, Owner& owner) : socket_(std::move(socket)), owner_(owner) {}
+  FirstBytesReader(relay::PeerId peer, net::TcpSocket socket, Owner& owner)
+      : peer_(peer), socket_(std::move(socket)), owner_(owner) {}
   void start();
   void onDeadline() override;
+  /// Gives up at once, unless it has done its work.
+  void drop();
 
  private:
   void wait();
   void decide();
-  void refuse();
+  void refuse(bool late = false);
 
+  relay::PeerId peer_;
   net::TcpSocket socket_;
   Owner& owner_;
   std::array<std::uint8_t, wire::kPrefaceSize> bytes_{};

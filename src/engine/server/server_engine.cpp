@@ -9,6 +9,8 @@ namespace chuantou::engine {
 
 namespace {
 
+constexpr std::chrono::minutes kBetweenWarnings{1};
+
 bool isLoopback(const std::string& host) {
   if (host == "localhost") return true;
   net::ErrorCode ec;
@@ -35,6 +37,11 @@ ServerEngine::ServerEngine(ServerConfig config)
       config_.heartbeatInterval <= Millis{0} || config_.heartbeatTimeout <= config_.heartbeatInterval) {
     throw Error{Errc::invalid_argument, "a time-out", "they must be positive, and the heartbeat's longer than its interval"};
   }
+  if (config_.maxPending == 0 || config_.maxPendingPerAddress == 0 || config_.maxRegistrationsPerMinute == 0 ||
+      config_.maxAuthFailuresPerMinute == 0 || config_.maxMessageBytes < 4'096 ||
+      config_.maxMessageBytes > wire::kMaxMessageToServer) {
+    throw Error{Errc::invalid_argument, "a limit", "0 would let nobody in, and a message has 4,096 to 65,536 bytes"};
+  }
 }
 
 ServerEngine::~ServerEngine() { stop(); }
@@ -58,6 +65,7 @@ void ServerEngine::start() {
   broker.maxSessionsPerClient = config_.maxSessionsPerClient;
   broker.maxWaitingChannels = config_.maxPending;
   makeBroker(std::move(broker));
+  gate_ = std::make_unique<Gate>(config_, *random_);
 
   listen();
   unsigned threads = config_.threads;
@@ -94,7 +102,7 @@ void ServerEngine::listen() {
   for (net::Acceptor& acceptor : listening->tcp) {
     acceptors_.emplace_back(
         std::move(acceptor), [this](net::TcpSocket socket) { onAccepted(std::move(socket)); },
-        [this](const net::ErrorCode& ec) { log_.log(LogLevel::warn, "server", "cannot accept: {}", ec.message()); });
+        [this](const net::ErrorCode& ec) { onCannotAccept(ec); });
   }
   host_ = listening->host;
   port_ = listening->port;
@@ -126,6 +134,7 @@ void ServerEngine::stop() noexcept {
   channels_.clear();
   controls_.clear();
   acceptors_.clear();
+  gate_.reset();
   udp_.reset();
   state_.reset();
   deadlines_.reset();
@@ -149,6 +158,7 @@ void ServerEngine::tick() {
   tickTimer_->async_wait([this](const net::ErrorCode& ec) {
     if (ec) return;
     broker_->handleTick(now());
+    gate_->handleTick();
     drain();
     tick();
   });
@@ -158,42 +168,64 @@ void ServerEngine::tick() {
 
 void ServerEngine::onAccepted(net::TcpSocket socket) {
   ++accepted_;
+  if (connections_ >= config_.maxConnections) gate_->handleShortage();
   if (connections_ >= config_.maxConnections) {
     ++rejected_;
+    ++counts_.refusedConnections;
     return;
   }
-  // An honest connection says at once what it is: whoever fills the room with silence loses that first.
-  if (pending_ >= config_.maxPending) deadlines_->expireOldest();
+  net::ErrorCode ignored;
+  const relay::PeerId peer = gate_->handleAccepted(socket.remote_endpoint(ignored));
   ++connections_;
-  ++pending_;
-  auto reader = std::make_shared<FirstBytesReader>(std::move(socket), static_cast<FirstBytesReader::Owner&>(*this));
+  auto reader = std::make_shared<FirstBytesReader>(peer, std::move(socket), static_cast<FirstBytesReader::Owner&>(*this));
+  gate_->becomes(peer, [weak = std::weak_ptr{reader}] {
+    if (const auto stranger = weak.lock()) stranger->drop();
+  });
   deadlines_->add(reader);
   reader->start();
 }
 
-void ServerEngine::onRefused() {
-  --pending_;
-  --connections_;
-  ++rejected_;
+void ServerEngine::onCannotAccept(const net::ErrorCode& ec) {
+  gate_->handleShortage();
+  const TimePoint at = Clock::now();
+  if (toldShortage_ && at < *toldShortage_ + kBetweenWarnings) return;
+  toldShortage_ = at;
+  log_.log(LogLevel::warn, "server", "cannot accept: {}", ec.message());
 }
 
-void ServerEngine::onDataChannel(net::TcpSocket socket, const DataKey& key) {
-  --pending_;
-  const std::uint64_t id = ++lastChannel_;
+void ServerEngine::onRefused(relay::PeerId peer, bool late) {
+  gate_->handleClosed(peer);
+  --connections_;
+  ++rejected_;
+  if (late) ++counts_.late;
+}
+
+void ServerEngine::onDataChannel(relay::PeerId peer, net::TcpSocket socket, const DataKey& key) {
+  const auto id = static_cast<std::uint64_t>(peer);
   channels_.emplace(id, std::move(socket));
+  gate_->becomes(peer, [this, id, key] {
+    broker_->handleDataChannelClosed(relay::ChannelId{id}, key);
+    perform(relay::DropChannel{relay::ChannelId{id}});
+  });
   broker_->handleDataChannel(now(), relay::ChannelId{id}, key);
   drain();
 }
 
-void ServerEngine::onHttp(net::TcpSocket socket, std::span<const std::uint8_t> first) {
-  // Still pending: it becomes a control channel at its handshake's end, until which the broker's deadline watches it.
-  const std::uint64_t id = ++lastControl_;
+void ServerEngine::onHttp(relay::PeerId peer, net::TcpSocket socket, std::span<const std::uint8_t> first) {
+  // It becomes a control channel at its handshake's end, until which the broker's deadline watches it.
+  const auto id = static_cast<std::uint64_t>(peer);
   auto channel = std::make_shared<net::MessageChannel>(*front_, std::move(socket),
-                                                       net::WebSocketCodec::server(wire::kMaxMessageToServer),
+                                                       net::WebSocketCodec::server(config_.maxMessageBytes),
                                                        static_cast<net::MessageChannel::Owner*>(this));
   channel->tag = id;
+  channel->maxQueued = config_.maxQueuedBytes;
   controls_.emplace(id, channel);
-  --pending_;
+  gate_->becomes(peer, [this, weak = std::weak_ptr{channel}] {
+    const auto stranger = weak.lock();
+    if (!stranger) return;
+    ++rejected_;
+    stranger->abort("dropped for others");
+  });
   broker_->handleControlOpened(now(), ControlId{id}, channel->remoteAddress());
   channel->start(first);
   drain();
@@ -203,9 +235,21 @@ void ServerEngine::onHttp(net::TcpSocket socket, std::span<const std::uint8_t> f
 
 void ServerEngine::onOpen(net::MessageChannel&) {}
 
+bool ServerEngine::mayRegister(net::MessageChannel& channel, const wire::Register& message) {
+  const auto id = ClientId::parse(message.clientId);
+  const relay::ClientRecord* record = id ? broker_->clients().find(*id) : nullptr;
+  const bool again = record && record->control && record->address == channel.remoteAddress();
+  const char* why = gate_->handleRegister(relay::PeerId{channel.tag}, again);
+  if (why) broker_->handleRegisterRefused(now(), ControlId{channel.tag}, why);
+  return !why;
+}
+
 void ServerEngine::onText(net::MessageChannel& channel, std::string text) {
+  counts_.longestMessage = std::max(counts_.longestMessage, text.size());
   auto message = wire::decodeToServer(text);
   if (message) {
+    const auto* registering = std::get_if<wire::Register>(&*message);
+    if (registering && !mayRegister(channel, *registering)) return drain();
     broker_->handleMessage(now(), ControlId{channel.tag}, std::move(*message));
   } else {
     log_.log(LogLevel::debug, "control", "{}: {}", channel.remoteAddress(), message.error().detail());
@@ -231,7 +275,10 @@ void ServerEngine::onClosed(net::MessageChannel& channel, const std::string& rea
   const std::uint64_t id = channel.tag;
   log_.log(LogLevel::debug, "control", "{} closed: {}", channel.remoteAddress(), reason);
   if (controls_.erase(id) == 0) return;
+  gate_->handleClosed(relay::PeerId{id});
   --connections_;
+  if (channel.fault() == net::MessageChannel::Fault::tooLong) ++counts_.tooLong;
+  if (channel.fault() == net::MessageChannel::Fault::notReading) ++counts_.cutOff;
   broker_->handleControlClosed(now(), ControlId{id});
   // Not within the channel's own call: what the broker wants next may concern other channels in the middle of theirs.
   asio::post(front_->context(), [this] { drain(); });
@@ -240,6 +287,7 @@ void ServerEngine::onClosed(net::MessageChannel& channel, const std::string& rea
 // ---------------------------------------------------------------------- broker
 
 void ServerEngine::drain() {
+  while (const auto channel = broker_->pollProved()) gate_->handleProved(relay::PeerId{static_cast<std::uint64_t>(*channel)});
   while (auto action = broker_->pollAction()) {
     std::visit([this](auto& a) { perform(std::move(a)); }, *action);
   }
@@ -250,6 +298,7 @@ void ServerEngine::perform(relay::Send action) {
   if (it == controls_.end()) return;
   const auto channel = it->second;  // send() may end it
   if (const auto* response = std::get_if<wire::RegisterResponse>(&action.message)) {
+    gate_->handleRegisterResponse(relay::PeerId{channel->tag}, *response);
     if (response->success) {
       log_.log(LogLevel::info, "control", "{} registered from {}{}", response->assignedId, channel->remoteAddress(),
                response->existingKicked ? ", replacing an older connection" : "");
@@ -274,6 +323,7 @@ void ServerEngine::perform(relay::Pair action) {
 
 void ServerEngine::perform(relay::DropChannel action) {
   if (channels_.erase(static_cast<std::uint64_t>(action.channel)) == 0) return;
+  gate_->handleClosed(relay::PeerId{static_cast<std::uint64_t>(action.channel)});
   --connections_;
   ++rejected_;
 }
@@ -326,68 +376,6 @@ void ServerEngine::onPumpEnd(SessionId session, const net::PumpResult& result) {
     connections_ -= 2;
     broker_->handleSessionEnded(session);
     drain();
-  });
-}
-
-// --------------------------------------------------------------------- queries
-
-std::vector<ServerClientInfo> ServerEngine::clients() {
-  return onFront([this] {
-    std::vector<ServerClientInfo> out;
-    const TimePoint at = Clock::now();
-    for (const relay::ClientRecord* record : broker_->clients().list()) {
-      out.push_back(ServerClientInfo{record->id.str(), record->address,
-                                     std::chrono::duration_cast<Millis>(at - record->since), record->sessions,
-                                     record->proved.key ? record->proved.key->str() : std::string{},
-                                     record->proved.temporaryKey, record->proved.token});
-    }
-    return out;
-  });
-}
-
-std::vector<ServerSessionInfo> ServerEngine::sessions(std::size_t limit) {
-  return onFront([this, limit] {
-    std::vector<ServerSessionInfo> out;
-    const TimePoint at = Clock::now();
-    for (const auto& [number, session] : broker_->sessions().all()) {
-      if (out.size() >= limit) break;
-      out.push_back(ServerSessionInfo{toString(session.id), session.clientOf(relay::Side::initiator).str(),
-                                      session.clientOf(relay::Side::target).str(), session.port,
-                                      session.transport == wire::Transport::tcp ? "tcp" : "udp",
-                                      session.joined ? "connected" : "pairing",
-                                      std::chrono::duration_cast<Millis>(at - session.createdAt)});
-    }
-    return out;
-  });
-}
-
-ServerStats ServerEngine::stats() {
-  return onFront([this] {
-    ServerStats out;
-    out.uptime = std::chrono::duration_cast<Millis>(Clock::now() - startedAt_);
-    out.clients = broker_->clients().online();
-    out.sessions = broker_->sessions().size();
-    out.connections = connections_;
-    out.pendingConnections = pending_;
-    out.acceptedTotal = accepted_;
-    out.rejectedTotal = rejected_;
-    out.registrationsTotal = broker_->stats().registrations;
-    out.authFailures = broker_->stats().authFailures;
-    out.sessionsTotal = broker_->stats().sessions;
-    out.relayedBytes = relayedBytes_.load(std::memory_order_relaxed);
-    out.relayedDatagrams = udp_->stats().datagrams.load(std::memory_order_relaxed);
-    out.relayedDatagramBytes = udp_->stats().bytes.load(std::memory_order_relaxed);
-    out.droppedDatagrams = udp_->stats().dropped.load(std::memory_order_relaxed);
-    return out;
-  });
-}
-
-bool ServerEngine::kick(const std::string& clientId) {
-  return onFront([this, &clientId] {
-    const auto id = ClientId::parse(clientId);
-    if (!id || !broker_->handleKick(*id)) return false;
-    drain();
-    return true;
   });
 }
 

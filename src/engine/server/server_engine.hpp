@@ -11,6 +11,8 @@
 #include "base/log.hpp"
 #include "chuantou/server.hpp"
 #include "engine/server/first_bytes_reader.hpp"
+#include "engine/server/gate.hpp"
+#include "engine/server/limit_report.hpp"
 #include "engine/server/server_state.hpp"
 #include "engine/server/udp_relay.hpp"
 #include "net/accept_loop.hpp"
@@ -59,9 +61,12 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   void listen();
   void onAccepted(net::TcpSocket socket);
 
-  void onDataChannel(net::TcpSocket socket, const DataKey& key) override;
-  void onHttp(net::TcpSocket socket, std::span<const std::uint8_t> first) override;
-  void onRefused() override;
+  void onCannotAccept(const net::ErrorCode& ec);
+  void onDataChannel(relay::PeerId peer, net::TcpSocket socket, const DataKey& key) override;
+  void onHttp(relay::PeerId peer, net::TcpSocket socket, std::span<const std::uint8_t> first) override;
+  void onRefused(relay::PeerId peer, bool late) override;
+  /// False: the broker has refused for the gate.
+  bool mayRegister(net::MessageChannel& channel, const wire::Register& message);
 
   void onOpen(net::MessageChannel& channel) override;
   void onText(net::MessageChannel& channel, std::string text) override;
@@ -117,21 +122,22 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::unique_ptr<relay::Broker> broker_;
   std::unique_ptr<ServerState> state_;
   std::optional<Error> notStored_;  ///< since the operator's last wish
+  std::unique_ptr<Gate> gate_;
   std::unique_ptr<UdpRelay> udp_;
   std::unique_ptr<net::DeadlineQueue> deadlines_;
   std::unique_ptr<net::Timer> tickTimer_;
   std::vector<net::AcceptLoop> acceptors_;
+  // Controls and channels have the number that the gate gave to their connection.
   std::unordered_map<std::uint64_t, std::shared_ptr<net::MessageChannel>> controls_;
   std::unordered_map<std::uint64_t, net::TcpSocket> channels_;
   std::unordered_map<std::uint64_t, Relay> relays_;
   std::unique_ptr<asio::thread_pool> httpWorkers_;
   bool serveHttp_ = false;
-  std::uint64_t lastControl_ = 0;
-  std::uint64_t lastChannel_ = 0;
   std::size_t nextThread_ = 0;
 
   std::size_t connections_ = 0;
-  std::size_t pending_ = 0;
+  EngineCounts counts_;  ///< but for what stats() fills in
+  std::optional<TimePoint> toldShortage_;
   std::uint64_t accepted_ = 0;
   std::uint64_t rejected_ = 0;
   std::atomic<std::uint64_t> relayedBytes_{0};

@@ -204,6 +204,23 @@ TEST_CASE("a full server refuses new clients, not those that come back", "[relay
   CHECK(f.broker.clients().online() == 2);
 }
 
+TEST_CASE("a registration that is refused for its source ends the connection", "[relay][broker][limits]") {
+  BrokerFixture f;
+  const ControlId a = f.join("A");
+  const ControlId b = f.open();
+  f.broker.handleRegisterRefused(f.now(), b, "too many");
+  const Actions did = f.actions();
+  CHECK(did.one<RegisterResponse>(b).code == Errc::limit_reached);
+  CHECK(did.one<RegisterResponse>(b).error == "too many");
+  CHECK(did.closed(b));
+  CHECK(f.say(b, f.registration("B")).none());
+  f.broker.handleRegisterRefused(f.now(), b, "too many");
+  f.broker.handleRegisterRefused(f.now(), ControlId{999}, "too many");
+  CHECK(f.actions().none());
+  CHECK(f.broker.clients().online() == 1);
+  CHECK(f.say(a, Heartbeat{1}).one<Heartbeat>(a).timestamp == 1);
+}
+
 TEST_CASE("the client list has those online, by id", "[relay][broker]") {
   BrokerFixture f;
   const ControlId b = f.join("B");

@@ -83,3 +83,27 @@ TEST_CASE("the end of a stranger's connection ends nobody's sessions", "[relay][
   CHECK(f.actions().none());
   CHECK(f.broker.sessions().size() == 2);
 }
+
+TEST_CASE("a data channel has proved itself when its key is a session's", "[relay][broker][strangers]") {
+  BrokerFixture f;
+  const ControlId a = f.join("A");
+  const ControlId b = f.join("B");
+  const auto early = f.arrive(keyOf(1)).channel;
+  const auto guess = f.arrive(keyOf(2)).channel;
+  const auto gone = f.arrive(keyOf(3)).channel;
+  CHECK_FALSE(f.broker.pollProved());
+  const auto made = f.connect(a, "B", b, keyOf(1));
+  CHECK(f.broker.pollProved() == early);
+  CHECK_FALSE(f.broker.pollProved());
+  CHECK(f.arrive(made.target).did.of<Pair>().size() == 1);
+  CHECK(f.broker.pollProved());
+  // One that was closed while it waited is not paired.
+  f.broker.handleDataChannelClosed(gone, keyOf(3));
+  f.broker.handleDataChannelClosed(gone, keyOf(3));
+  f.broker.handleDataChannelClosed(gone, keyOf(2));  // not its key
+  const auto late = f.connect(a, "B", b, keyOf(3));
+  CHECK(f.arrive(late.target).did.of<Pair>().empty());
+  CHECK(f.connect(a, "B", b, keyOf(2)).id != late.id);
+  while (const auto proved = f.broker.pollProved()) CHECK(*proved != gone);
+  CHECK(guess != gone);
+}

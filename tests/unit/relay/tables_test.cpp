@@ -144,3 +144,18 @@ TEST_CASE("the waiting room", "[relay][waiting_room]") {
   CHECK(room.takeExpired(kStart + 19s) == ChannelId{5});
   CHECK(room.size() == 0);
 }
+
+TEST_CASE("the waiting room: channels that close leave, and are not kept", "[relay][waiting_room]") {
+  test::SeededRandom random{1};
+  WaitingRoom room{10, 10s, random};
+  CHECK_FALSE(room.add(keyOf(1), ChannelId{1}, kStart));
+  CHECK_FALSE(room.remove(keyOf(1), ChannelId{2}));
+  CHECK_FALSE(room.remove(keyOf(2), ChannelId{1}));
+  for (std::uint64_t id = 100; id < 1100; ++id) {  // while the first stays, so that the room is never empty
+    CHECK_FALSE(room.add(keyOf(2), ChannelId{id}, kStart + 1s));
+    CHECK(room.remove(keyOf(2), ChannelId{id}));
+  }
+  CHECK(room.size() == 1);
+  CHECK(room.takeExpired(kStart + 10s) == ChannelId{1});
+  CHECK_FALSE(room.takeExpired(kStart + 20s));
+}

@@ -107,7 +107,7 @@ TEST_CASE("fragments that overlap, overrun or hold nothing are dropped", "[wire]
       fragment(5, 65'507, 48'000, 17'506),  // leaves a byte out
       fragment(5, 65'507, 48'000, 17'508),  // runs over the end
       fragment(5, 65'507, 65'507, 1),       // begins at the end
-      fragment(5, 65'508, 0, 48'000),       // longer than a datagram can be
+      fragment(5, 65'532, 0, 48'000),       // longer than a datagram can be, sealed
       fragment(5, 65'535, 48'000, 17'535),
       fragment(5, 100, 48'000, 100),
       fragment(5, 48'000, 48'000, 1),

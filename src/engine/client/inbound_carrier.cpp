@@ -1,0 +1,256 @@
+#include "engine/client/inbound_carrier.hpp"
+
+#include <asio/buffer.hpp>
+#include <sys/socket.h>
+
+#include "engine/client/tcp_targets.hpp"
+#include "net/socket_options.hpp"
+#include "net/sys_error.hpp"
+#include "net/target_dial.hpp"
+#include "wire/first_bytes.hpp"
+
+namespace chuantou::engine {
+
+namespace {
+constexpr std::chrono::seconds kServiceDialDeadline{10};
+}
+
+InboundCarrier::InboundCarrier(TcpTargets& targets, Visitor visitor)
+    : targets_(&targets), context_(targets.context_), visitor_(std::move(visitor)), socket_(context_.thread.context()) {
+  targets.carriers_.insert(this);
+}
+
+void InboundCarrier::start(const DataKey& key) {
+  context_.handshakes.add(weak_from_this());
+  net::openForDial(socket_, context_.link.server());
+  socket_.async_connect(context_.link.server(), [self = shared_from_this(), key](const net::ErrorCode& ec) {
+    if (!self->targets_) return;
+    if (ec) return self->end();
+    self->onConnected(key, std::move(self->socket_));
+  });
+}
+
+void InboundCarrier::onConnected(const DataKey& key, net::TcpSocket socket) {
+  const auto preface = wire::encodePreface(key);
+  const bool sent = ::send(socket.native_handle(), preface.data(), preface.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(preface.size());
+  if (visitor_.plain) {
+    plain_ = std::make_unique<PlainLine>(context_.thread, std::move(socket));
+    stage_ = Stage::standby;
+    return sent ? waitForFrame() : end();
+  }
+  secure_ = std::make_unique<SecureLine>(context_.thread, std::move(socket), context_.trust.context(crypto::TlsRole::server),
+                                         crypto::TlsRole::server);
+  stage_ = Stage::handshaking;
+  if (!sent) return end();
+  waitForFrame();
+}
+
+void InboundCarrier::shakeHands() {
+  const auto state = secure_->handshake();
+  if (state == FrameLine::State::wouldBlock) return waitForFrame();
+  if (state != FrameLine::State::ok) {
+    context_.log.log(LogLevel::debug, "trust", "no encryption with {}: {}", visitor_.id.str(), secure_->session().failure());
+    return end();
+  }
+  if (secure_->session().peerKey() != visitor_.key.key) {
+    const Error error{Errc::protocol_error, visitor_.id.str(), "it showed another key than it registered with: somebody is in the middle"};
+    context_.log.error(LogLevel::error, "trust", error);
+    return end();
+  }
+  context_.trust.onProved(visitor_.id, visitor_.key);
+  if (!secure_->session().resumed()) secure_->giveTicket();
+  stage_ = Stage::standby;
+  readFrames();
+}
+
+void InboundCarrier::onDeadline() {
+  if (stage_ == Stage::dialing || stage_ == Stage::handshaking || stage_ == Stage::refused) end();
+}
+
+void InboundCarrier::end() {
+  if (const auto pump = pump_) return pump->abort();
+  if (const auto pump = securePump_) return pump->abort();
+  // The initiator tells a carrier that was not needed from a service that resets.
+  if (stage_ == Stage::dialing || stage_ == Stage::handshaking || stage_ == Stage::standby) return leaveClosed();
+  net::closeWithReset(line().socket());
+  leave();
+}
+
+// ----------------------------------------------------------------------- frames
+
+void InboundCarrier::waitForFrame() {
+  auto go = [self = shared_from_this()](const net::ErrorCode& ec) {
+    if (!self->targets_) return;
+    if (ec) return self->end();
+    if (self->stage_ == Stage::handshaking) return self->shakeHands();
+    if (self->stage_ == Stage::standby) self->readFrames();
+  };
+  if (secure_) return secure_->waitReadable(std::move(go));
+  plain_->socket().async_wait(net::TcpSocket::wait_read, std::move(go));
+}
+
+/// What follows OPEN is the service's.
+void InboundCarrier::readFrames() {
+  while (targets_ && stage_ == Stage::standby) {
+    Frame frame;
+    switch (line().readFrame(frame)) {
+      case FrameLine::State::ok:
+        handle(frame);
+        break;
+      case FrameLine::State::wouldBlock:
+        return waitForFrame();
+      case FrameLine::State::ended:
+        return close();  // a warm carrier that was not needed
+      case FrameLine::State::broken:
+        return end();
+    }
+  }
+}
+
+void InboundCarrier::handle(const Frame& frame) {
+  if (frame.header.type == wire::FrameType::ping) {
+    const auto pong = wire::encodePing(wire::FrameType::pong, std::span{frame.payload}.first<wire::kPingSize>());
+    if (!line().sendFrame(pong)) end();
+    return;
+  }
+  if (frame.header.type == wire::FrameType::seal && secure_) {
+    const auto seal = wire::decodeSeal(frame.payload);
+    return seal ? onSeal(seal.value()) : end();
+  }
+  if (frame.header.type != wire::FrameType::open) return end();
+  const auto open = wire::decodeOpen(frame.payload);
+  if (!open) return end();
+  answerAtOnce_ = (frame.header.flags & wire::kFlagAnswerAtOnce) != 0;
+  onOpen(open.value());
+}
+
+/// The carrier only answers; the flow's datagrams travel over UDP.
+void InboundCarrier::onSeal(const wire::SealFrame& seal) {
+  stage_ = Stage::opening;
+  const auto keys = crypto::exportSealKeys(secure_->session(), wire::sealContext(seal));
+  targets_->onSeal(visitor_.id, seal, keys, [self = shared_from_this()](const Error* error) {
+    if (!self->targets_) return;
+    if (error) return self->reject(*error);
+    if (!self->line().sendFrame(wire::encodeAccept())) return self->end();
+    self->stage_ = Stage::standby;
+    self->waitForFrame();
+  });
+}
+
+// ---------------------------------------------------------------------- services
+
+void InboundCarrier::onOpen(const wire::OpenFrame& open) {
+  stage_ = Stage::opening;
+  port_ = open.port;
+  if (secure_) secure_->beginStream();
+  ++context_.counters.inboundTotal;
+  const std::string where = open.host.empty() ? std::to_string(open.port) : formatHostPort(open.host, open.port);
+  if (context_.counters.inboundActive >= context_.config.maxSessions) {
+    return reject(Error{Errc::limit_reached, where, "too many connections to this client"});
+  }
+  const Decision decision = targets_->rules_.decide(visitor_.id, visitor_.sameGroup, open.host, open.port);
+  if ((visitor_.sameGroup || decision.allowed()) && isLoopbackName(open.host) && targets_->listeners_.count(open.port) != 0) {
+    return serveInProcess();
+  }
+  if (!decision.allowed()) return reject(Error{Errc::not_allowed, where});
+  net::dialTarget(context_.thread.context(), decision, open.port, kServiceDialDeadline,
+                  [self = shared_from_this(), where](const net::ErrorCode& ec, net::TcpSocket service) {
+                    if (!self->targets_) return;
+                    if (ec) return self->reject(net::serviceError(ec, where));
+                    self->onServiceReached(std::move(service));
+                  });
+}
+
+void InboundCarrier::onServiceReached(net::TcpSocket service) {
+  // Unless the initiator waits for it, ACCEPT waits (200 ms at the most) for the service's first bytes, to leave with them.
+  if (!line().sendFrame(wire::encodeAccept(), !answerAtOnce_)) return end();
+  stage_ = Stage::open;
+  ++context_.counters.inboundActive;
+  if (secure_) {
+    const auto pump = std::make_shared<StreamPump>(
+        context_.thread, std::move(service), *secure_, shared_from_this(),
+        [self = shared_from_this()](const net::PumpResult& result, bool free) { self->onSecureEnd(result, free); });
+    securePump_ = pump;
+    return pump->start();
+  }
+  auto rest = plain_->takeRest();
+  const auto pump = std::make_shared<net::Pump>(context_.thread, plain_->releaseSocket(), std::move(service),
+                                                [self = shared_from_this()](const net::PumpResult& result) { self->onPlainEnd(result); });
+  pump_ = pump;
+  pump->start(nullptr, std::move(rest));
+}
+
+void InboundCarrier::onPlainEnd(const net::PumpResult& result) {
+  --context_.counters.inboundActive;
+  context_.counters.bytesDown += result.bytesAtoB;
+  context_.counters.bytesUp += result.bytesBtoA;
+  leave();
+  pump_.reset();
+}
+
+void InboundCarrier::onSecureEnd(const net::PumpResult& result, bool free) {
+  --context_.counters.inboundActive;
+  context_.counters.bytesUp += result.bytesAtoB;
+  context_.counters.bytesDown += result.bytesBtoA;
+  securePump_.reset();
+  if (!free || !targets_) return leave();
+  stage_ = Stage::standby;
+  // Not within the pump's own call: what comes next may be there already.
+  asio::post(context_.thread.context(), [self = shared_from_this()] { self->readFrames(); });
+}
+
+void InboundCarrier::serveInProcess() {
+  if (!line().sendFrame(wire::encodeAccept())) return end();
+  auto transport = plain_ ? makePlainTransport(plain_->releaseSocket(), plain_->takeRest())
+                          : makeSecureTransport(context_.thread, *secure_, shared_from_this());
+  auto stream = std::make_shared<detail::StreamImpl>(targets_->thread_, std::move(transport), visitor_.id.str(), port_);
+  const auto listener = targets_->listeners_.at(port_);  // a copy: it may call unlisten()
+  leave();
+  listener(std::move(stream));
+}
+
+// -------------------------------------------------------------------------- ends
+
+void InboundCarrier::reject(const Error& error) {
+  context_.log.log(LogLevel::warn, "target", "{} asked for {}: {}", visitor_.id.str(), error.subject(), error.message(context_.log.language()));
+  line().sendFrame(wire::encodeReject(error.errc(), error.detail()));
+  close();
+}
+
+/// The peer reads what was sent before it sees the end. Bytes of the user that nobody will read are thrown away until
+/// then: closing with them unread would be a reset, which may overtake the refusal.
+void InboundCarrier::close() {
+  net::ErrorCode ignored;
+  line().socket().shutdown(net::TcpSocket::shutdown_send, ignored);
+  stage_ = Stage::refused;
+  context_.handshakes.add(weak_from_this());
+  discard();
+}
+
+void InboundCarrier::discard() {
+  for (;;) {
+    const auto scratch = context_.thread.scratch();
+    net::ErrorCode ec;
+    line().socket().read_some(asio::buffer(scratch.data(), scratch.size()), ec);
+    if (ec == asio::error::would_block || ec == asio::error::try_again) break;
+    if (ec) return leaveClosed();
+  }
+  line().socket().async_wait(net::TcpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
+    if (!ec && self->targets_) self->discard();
+  });
+}
+
+void InboundCarrier::leaveClosed() {
+  net::ErrorCode ignored;
+  net::TcpSocket& socket = plain_ || secure_ ? line().socket() : socket_;
+  socket.close(ignored);
+  leave();
+}
+
+void InboundCarrier::leave() {
+  if (!targets_) return;
+  targets_->carriers_.erase(this);
+  targets_ = nullptr;
+}
+
+}  // namespace chuantou::engine
