@@ -59,7 +59,8 @@ constexpr Phrase kAgeColumn{"AGE", "时长"};
 constexpr Phrase kKeyColumn{"KEY", "密钥"};
 constexpr Phrase kTokenColumn{"TOKEN", "令牌"};
 constexpr Phrase kTemporary{"{0} (temporary)", "{0}（临时）"};
-constexpr Phrase kReleased{"the id {0} is free; the next key that registers it owns it", "标识 {0} 已释放；下一个注册它的密钥将拥有它"};
+constexpr Phrase kReleased{"the id {0} is free; the next key that registers it owns it",
+                           "标识 {0} 已释放；下一个注册它的密钥将拥有它"};
 constexpr Phrase kKicked{"client {0} was disconnected", "已断开客户端 {0}"};
 
 std::string duration(const JsonObject& object, const char* key) {

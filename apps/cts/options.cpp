@@ -11,7 +11,8 @@ constexpr std::uint64_t kMaxTimeoutMs = 24 * 3600 * 1000;
 constexpr Phrase kAbout{
     "The chuantou server: introduces clients to each other and relays between them, all on one port.",
     "chuantou 服务器：在一个端口上让客户端互相找到并为其中继。"};
-constexpr Phrase kFooter{"Example:\n  cts run\nprints the command that joins a client.", "示例：\n  cts run\n会输出客户端的加入命令。"};
+constexpr Phrase kFooter{"Example:\n  cts run\nprints the command that joins a client.",
+                         "示例：\n  cts run\n会输出客户端的加入命令。"};
 constexpr Phrase kRun{"Run in the foreground", "在前台运行"};
 constexpr Phrase kStatus{"Show the state of the running server", "显示正在运行的服务器的状态"};
 constexpr Phrase kClients{"List the registered clients", "列出已注册的客户端"};
@@ -19,14 +20,17 @@ constexpr Phrase kSessions{"List the open sessions", "列出打开的会话"};
 constexpr Phrase kKick{"Disconnect a client", "断开一个客户端"};
 constexpr Phrase kKickId{"The client", "客户端标识"};
 constexpr Phrase kRelease{"Free a name for another key", "释放一个标识，使其他密钥可以使用"};
-constexpr Phrase kTokenCommand{"Show the command that joins a client, or manage tokens", "显示客户端的加入命令，或管理令牌"};
+constexpr Phrase kTokenCommand{"Show the command that joins a client, or manage tokens",
+                               "显示客户端的加入命令，或管理令牌"};
 constexpr Phrase kTokenList{"List the tokens, without their secrets", "列出令牌（不含密文）"};
-constexpr Phrase kTokenAdd{"Make another token and show the command that joins a client by it", "新建令牌并显示对应的加入命令"};
+constexpr Phrase kTokenAdd{"Make another token and show the command that joins a client by it",
+                           "新建令牌并显示对应的加入命令"};
 constexpr Phrase kTokenRotate{"Give the server's own token a new secret; registered clients stay",
                               "更换服务器自己的令牌；已注册的客户端保持连接"};
 constexpr Phrase kTokenRevoke{"End a token, and the clients that joined by it", "吊销令牌，并断开用它加入的客户端"};
 constexpr Phrase kTokenName{"The token's name", "令牌名称"};
-constexpr Phrase kExpires{"When it ends: 90s, 30m, 24h, 7d (default: never)", "有效期：90s、30m、24h、7d（默认：永不过期）"};
+constexpr Phrase kExpires{"When it ends: 90s, 30m, 24h, 7d (default: never)",
+                          "有效期：90s、30m、24h、7d（默认：永不过期）"};
 constexpr Phrase kOnce{"For one client only, which may come back", "只供一个客户端使用（该客户端可以重连）"};
 constexpr Phrase kGroup{"Its clients' group (default main)", "客户端所属的组（默认 main）"};
 constexpr Phrase kAllowExpose{"Its clients may ask for public ports", "允许其客户端申请公开端口"};
@@ -84,12 +88,16 @@ ServerCommand commandOf(const CLI::App& program) {
   const CLI::App& chosen = *program.get_subcommands().front();
   std::string name = chosen.get_name();
   if (const auto inner = chosen.get_subcommands(); !inner.empty()) name += " " + inner.front()->get_name();
-  constexpr std::pair<std::string_view, ServerCommand> kCommands[] = {
-      {"status", ServerCommand::status},           {"clients", ServerCommand::clients},
-      {"sessions", ServerCommand::sessions},       {"kick", ServerCommand::kick},
-      {"release", ServerCommand::release},         {"token", ServerCommand::token},
-      {"token list", ServerCommand::tokenList},    {"token add", ServerCommand::tokenAdd},
-      {"token rotate", ServerCommand::tokenRotate}, {"token revoke", ServerCommand::tokenRevoke}};
+  constexpr std::pair<std::string_view, ServerCommand> kCommands[] = {{"status", ServerCommand::status},
+                                                                      {"clients", ServerCommand::clients},
+                                                                      {"sessions", ServerCommand::sessions},
+                                                                      {"kick", ServerCommand::kick},
+                                                                      {"release", ServerCommand::release},
+                                                                      {"token", ServerCommand::token},
+                                                                      {"token list", ServerCommand::tokenList},
+                                                                      {"token add", ServerCommand::tokenAdd},
+                                                                      {"token rotate", ServerCommand::tokenRotate},
+                                                                      {"token revoke", ServerCommand::tokenRevoke}};
   for (const auto& [word, command] : kCommands) {
     if (word == name) return command;
   }

@@ -27,7 +27,19 @@ struct LimitOptions {
   void applyTo(ServerConfig& config) const;
 };
 
-enum class ServerCommand { run, status, clients, sessions, kick, release, token, tokenList, tokenAdd, tokenRotate, tokenRevoke };
+enum class ServerCommand {
+  run,
+  status,
+  clients,
+  sessions,
+  kick,
+  release,
+  token,
+  tokenList,
+  tokenAdd,
+  tokenRotate,
+  tokenRevoke
+};
 
 struct ServerOptions {
   ServerCommand command = ServerCommand::run;

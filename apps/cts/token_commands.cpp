@@ -36,7 +36,8 @@ constexpr Phrase kExpired{"expired", "已过期"};
 constexpr Phrase kRevokedState{"revoked", "已吊销"};
 constexpr Phrase kNoTokens{"there are no tokens: anybody who reaches the port may register",
                            "没有令牌：任何能访问该端口的人都可以注册"};
-constexpr Phrase kRevoked{"token {0} was revoked; its clients are disconnected", "令牌 {0} 已吊销；用它加入的客户端已断开"};
+constexpr Phrase kRevoked{"token {0} was revoked; its clients are disconnected",
+                          "令牌 {0} 已吊销；用它加入的客户端已断开"};
 
 std::string stateText(const std::string& state, Language language) {
   for (const auto& [name, phrase] : {std::pair{"active", &kActive}, std::pair{"used-up", &kUsedUp},
@@ -49,7 +50,8 @@ std::string stateText(const std::string& state, Language language) {
 std::string expiryText(const JsonObject& token) {
   const auto at = token.numberOr("expiresAt");
   if (at == 0) return "-";
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
   return daemon::humanDuration(std::chrono::milliseconds{at} - now);
 }
 
@@ -63,8 +65,8 @@ std::string tokensText(const JsonObject& answer, Language language, bool colour)
                        {kExposeColumn.in(language)}}};
   for (const JsonObject& token : answer.objects("tokens")) {
     const auto uses = token.numberOr("usesLeft", -1);
-    table.row({token.textOr("name"), token.textOr("group"), stateText(token.textOr("state"), language), expiryText(token),
-               uses < 0 ? "-" : std::to_string(uses), std::to_string(token.numberOr("clients")),
+    table.row({token.textOr("name"), token.textOr("group"), stateText(token.textOr("state"), language),
+               expiryText(token), uses < 0 ? "-" : std::to_string(uses), std::to_string(token.numberOr("clients")),
                (token.boolean("allowExpose") ? kYes : kNo).in(language)});
   }
   return table.empty() ? say(language, kNoTokens) + "\n" : table.render(colour);
@@ -93,7 +95,8 @@ int addToken(const ServerOptions& options) {
   json.field("group", options.group);
   if (!options.expires.empty()) {
     const auto expires = daemon::parseDuration(options.expires);
-    if (!expires) throw daemon::Failure{say(options.language, daemon::kBadDuration, options.expires), daemon::kExitUsage};
+    if (!expires)
+      throw daemon::Failure{say(options.language, daemon::kBadDuration, options.expires), daemon::kExitUsage};
     json.field("expiresInMs", static_cast<std::int64_t>(expires->count()));
   }
   if (options.once) json.field("uses", 1);

@@ -24,8 +24,8 @@ struct ServerConfig {
   /// What clients must prove: the token named "main", which only the configuration changes. Empty: anyone who reaches the port
   /// may register, unless the server has other tokens (makeToken, addToken()).
   std::string token = {};
+  bool allowAnonymous = false;  ///< a server without a token on any address; it asks for none, unless `token` or makeToken is set
   bool makeToken = false;       ///< without `token`: makes one at the first start, stores it, and wants it from then on
-  bool allowAnonymous = false;  ///< permits a server without a token on any address; neither of the above: no token is asked for
   bool allowKeyless = false;    ///< clients without a key may register too: for tests, and networks where all are trusted
   /// A folder for what outlives the server: which key owns which name, and the tokens. It is made where it is missing, and is
   /// of one server at a time. Empty: all that is forgotten with stop().

@@ -19,7 +19,8 @@ std::optional<std::string> sourceAddress(const sockaddr* far, socklen_t size) {
   if (fd < 0) return std::nullopt;
   sockaddr_storage own{};
   socklen_t ownSize = sizeof own;
-  const bool known = ::connect(fd, far, size) == 0 && ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &ownSize) == 0;
+  const bool known =
+      ::connect(fd, far, size) == 0 && ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &ownSize) == 0;
   ::close(fd);
   if (!known) return std::nullopt;
   char text[INET6_ADDRSTRLEN] = {};

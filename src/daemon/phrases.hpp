@@ -29,7 +29,8 @@ inline constexpr Phrase kGivenToken{"<the token you gave>", "<您指定的令牌
 inline constexpr Phrase kBadTokenFile{"{0} holds no token: it must be one line of 1 to 1024 bytes",
                                       "{0} 中没有令牌：应为一行，1 到 1024 字节"};
 inline constexpr Phrase kTwoTokens{"give --token or --token-file, not both", "--token 和 --token-file 只能指定一个"};
-inline constexpr Phrase kBadDuration{"\"{0}\" is not a time like 90s, 30m, 24h or 7d", "\"{0}\" 不是时长（如 90s、30m、24h、7d）"};
+inline constexpr Phrase kBadDuration{"\"{0}\" is not a time like 90s, 30m, 24h or 7d",
+                                     "\"{0}\" 不是时长（如 90s、30m、24h、7d）"};
 
 // Identities and known peers.
 inline constexpr Phrase kBadIdentity{"{0} is no identity: an Ed25519 private key in PEM, without a password, is wanted",

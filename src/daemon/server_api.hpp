@@ -6,10 +6,9 @@
 //   POST /api/kick       {"id":"A"}
 //   GET  /api/token      the line that joins a client: {"name":"main","join":"ctc run …"}
 //   GET  /api/tokens     without their secrets
-//   POST /api/tokens     {"name":"guest"} and maybe "group", "expiresInMs", "uses", "allowExpose"; answers as /api/token does
-//   POST /api/tokens/rotate   {} or {"disconnect":true}; answers as /api/token does
-//   POST /api/tokens/revoke   {"name":"guest"}
-//   POST /api/release    {"id":"A"}
+//   POST /api/tokens     {"name":"guest"} and maybe "group", "expiresInMs", "uses", "allowExpose"; answers as
+//   /api/token does POST /api/tokens/rotate   {} or {"disconnect":true}; answers as /api/token does POST
+//   /api/tokens/revoke   {"name":"guest"} POST /api/release    {"id":"A"}
 #pragma once
 
 #include <functional>

@@ -10,8 +10,8 @@
 
 namespace chuantou::net {
 
-/// What was appended survives the end of this program at once, and that of the machine a second or so later: a thread of its
-/// own asks the disk. Members on one thread. Errors are std::system_error.
+/// What was appended survives the end of this program at once, and that of the machine a second or so later: a thread
+/// of its own asks the disk. Members on one thread. Errors are std::system_error.
 class AppendFile {
  public:
   /// Opens, or makes with mode 0600.

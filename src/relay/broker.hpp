@@ -77,8 +77,8 @@ struct ForgetName {
   ClientId name;
 };
 struct StoreTokens {};
-using Action =
-    std::variant<Send, CloseControl, Pair, DropChannel, EndSession, AddUdp, RemoveUdp, StoreName, ForgetName, StoreTokens>;
+using Action = std::variant<Send, CloseControl, Pair, DropChannel, EndSession, AddUdp, RemoveUdp, StoreName, ForgetName,
+                            StoreTokens>;
 
 struct BrokerStats {
   std::uint64_t registrations = 0;

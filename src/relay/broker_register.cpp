@@ -59,8 +59,9 @@ void Broker::challenge(ControlId id, Control& control, bool token) {
 }
 
 const Token* Broker::provedToken(Now now, const Control& control, const Register& m, std::string& why) const {
-  const Token* token =
-      config_.checkProof ? tokens_.match(config_.checkProof, control.challenge, m.clientId, m.publicKey, m.proof) : nullptr;
+  const Token* token = config_.checkProof
+                           ? tokens_.match(config_.checkProof, control.challenge, m.clientId, m.publicKey, m.proof)
+                           : nullptr;
   if (!token) {
     why = "the token is wrong";
     return nullptr;
@@ -200,7 +201,7 @@ void Broker::endClientsOf(std::string_view token, const std::string& why) {
   for (const ClientId& id : clients_.joinedBy(token)) {
     removeSessionsOf(id, why);
     const ClientRecord* record = clients_.find(id);
-    if (!record->control) continue;
+    if (!record || !record->control) continue;  // forgotten: there are many that are offline
     const ControlId control = *record->control;
     act(Send{control, ErrorMessage{Errc::auth_failed, why}});
     close(control, controls_[static_cast<std::uint64_t>(control)]);

@@ -25,9 +25,10 @@ class NameBook {
 
   const NameRecord* find(const ClientId& name) const;
   bool full() const noexcept { return names_.size() >= limit_; }
-  /// The owner is here, or comes to own a name that nobody does. What is to be stored: a visit soon after the last one that
-  /// was is not worth a write.
-  std::optional<NameRecord> visit(const ClientId& name, const PublicKey& owner, const std::string& token, std::int64_t nowMs);
+  /// The owner is here, or comes to own a name that nobody does. What is to be stored: a visit soon after the last one
+  /// that was is not worth a write.
+  std::optional<NameRecord> visit(const ClientId& name, const PublicKey& owner, const std::string& token,
+                                  std::int64_t nowMs);
   /// False: nobody owned it.
   bool release(const ClientId& name);
 

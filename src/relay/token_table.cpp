@@ -13,7 +13,8 @@ Token::State Token::state(std::int64_t nowMs, const std::optional<PublicKey>& ke
 
 TokenTable::Added TokenTable::add(Token token, std::int64_t nowMs) {
   const auto over = [nowMs](const Token& one) { return one.revoked || one.expired(nowMs); };
-  const auto same = std::find_if(tokens_.begin(), tokens_.end(), [&](const Token& one) { return one.name == token.name; });
+  const auto same =
+      std::find_if(tokens_.begin(), tokens_.end(), [&](const Token& one) { return one.name == token.name; });
   if (same != tokens_.end()) {
     if (!over(*same)) return Added::nameTaken;
     tokens_.erase(same);
@@ -31,8 +32,9 @@ Token* TokenTable::find(std::string_view name) {
 
 const Token* TokenTable::find(std::string_view name) const { return const_cast<TokenTable*>(this)->find(name); }
 
-const Token* TokenTable::match(const ProofCheck& check, std::span<const std::uint8_t> challenge, std::string_view clientId,
-                               const std::optional<PublicKey>& key, std::string_view proofHex) const {
+const Token* TokenTable::match(const ProofCheck& check, std::span<const std::uint8_t> challenge,
+                               std::string_view clientId, const std::optional<PublicKey>& key,
+                               std::string_view proofHex) const {
   const auto keyBytes = key ? std::span<const std::uint8_t>{key->bytes} : std::span<const std::uint8_t>{};
   std::size_t found = tokens_.size();
   for (std::size_t i = 0; i < tokens_.size(); ++i) {

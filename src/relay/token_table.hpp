@@ -39,9 +39,9 @@ struct Token {
 };
 
 /// Whether a proof is HMAC(secret, challenge, clientId, publicKey); in constant time.
-using ProofCheck = std::function<bool(std::string_view secret, std::span<const std::uint8_t> challenge,
-                                      std::string_view clientId, std::span<const std::uint8_t> publicKey,
-                                      std::string_view proofHex)>;
+using ProofCheck =
+    std::function<bool(std::string_view secret, std::span<const std::uint8_t> challenge, std::string_view clientId,
+                       std::span<const std::uint8_t> publicKey, std::string_view proofHex)>;
 
 class TokenTable {
  public:

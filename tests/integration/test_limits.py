@@ -218,7 +218,7 @@ class Output(IntegrationTest):
         """`ctc run | head`: the reader is gone, the program stays, also when it has something to say."""
         service = serve_echo(self)
         server = Server(self, port=free_port()).start()
-        self.client(server, "B")
+        b = self.client(server, "B")
         a = Client(self, server, "A", f"B:{service.port}")
         # The shell's `head` closes the pipe after the lines that it wants.
         shell = " ".join(f"'{word}'" for word in a.argv())
@@ -231,7 +231,7 @@ class Output(IntegrationTest):
         server.kill()
         server.start()
         server.log.wait("A registered")
-        self.client(server, "B", name="B-again")
+        self.client(server, "B", name="B-again", like=b)
         with connect(port) as user:
             roundtrip(user, b"still there")
 

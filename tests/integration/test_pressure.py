@@ -13,7 +13,7 @@ from harness import (IntegrationTest, TcpService, connect, download, main, need,
 from harness.base import raise_open_files
 from harness.chuantou import Server, cts
 from harness.process import Process, environment
-from harness.protocol import ControlChannel
+from harness.protocol import ControlChannel, Identity
 from harness.websocket import Closed
 
 PEERS = Path(__file__).parent / "peers"
@@ -187,9 +187,9 @@ class Neighbours(PressureTest):
 
 
 class SmallLimits(PressureTest):
-    def registered(self, server, client_id, token=None, host=None):
+    def registered(self, server, client_id, token=None, host=None, key=None):
         channel = ControlChannel(self, server.port, **({"host": host} if host else {}))
-        return channel, channel.register(client_id, token=token)
+        return channel, channel.register(client_id, token=token, key=key)
 
     def strangers(self, server, count, source="127.0.0.1"):
         """So many silent connections, in this process."""
@@ -281,14 +281,15 @@ class SmallLimits(PressureTest):
 
     def test_clients_of_an_address(self):
         server = self.server(args=["--max-clients-per-address", "3"])
-        kept = [self.registered(server, f"c{number}") for number in range(3)]
+        key = Identity()
+        kept = [self.registered(server, f"c{number}", key=key) for number in range(3)]
         self.assertTrue(all(answer["success"] for _, answer in kept))
         channel, refused = self.registered(server, "c4")
         self.assertEqual((refused["success"], refused["code"]), (False, "limit_reached"))
         with self.assertRaises(Closed):
             channel.receive()
         # Who is registered may come again, from the same address, and the others are still there.
-        self.assertTrue(self.registered(server, "c1")[1]["success"])
+        self.assertTrue(self.registered(server, "c1", key=key)[1]["success"])
         kept[0][0].send("heartbeat", timestamp=1)
         kept[0][0].expect("heartbeat")
         limit = self.limit(server, "max-clients-per-address")

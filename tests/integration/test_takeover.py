@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The same id registering twice: the new one takes over, the old one is told, sessions go on."""
+"""The same id registering twice, with the same key: the new one takes over, the old one is told, sessions go on."""
 import signal
 
 from harness import Client, IntegrationTest, connect, main, random_bytes, recv_exactly, roundtrip, serve_echo, wait_until
@@ -39,7 +39,7 @@ class Takeover(IntegrationTest):
         """The old program says why it was replaced and does not fight for the id."""
         server = self.server()
         old = self.client(server, "B")
-        new = self.client(server, "B", name="ctc-B-new")
+        new = self.client(server, "B", name="ctc-B-new", like=old)
         sentence = old.log.wait(r'another connection registered the (same )?id "B"')
         self.assertTrue(sentence)
         # It may end or stay, but the id stays where it went: a fight would show as further registrations.
@@ -57,7 +57,7 @@ class Takeover(IntegrationTest):
     def test_chinese(self):
         server = self.server()
         old = self.client(server, "B", args=["--lang", "zh"])
-        self.client(server, "B", name="ctc-B-new")
+        self.client(server, "B", name="ctc-B-new", like=old)
         old.log.wait('另一个连接注册了相同的标识 "B"')
 
     def test_sessions_go_on(self):
@@ -92,7 +92,7 @@ class Takeover(IntegrationTest):
         # Stopped, the old program cannot close its connection: to the server it looks like a cut cable.
         b.process.signal(signal.SIGSTOP)
         self.addCleanup(b.process.signal, signal.SIGCONT)
-        Client(self, server, "B", name="ctc-B-back").start()
+        Client(self, server, "B", name="ctc-B-back", like=b).start()
 
         def works():
             with connect(port, timeout=1) as user:

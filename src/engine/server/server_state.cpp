@@ -38,17 +38,17 @@ ServerState::ServerState(std::string folder, const Logger& log) : folder_(std::m
       std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
     }
     const std::string path = namesFile(folder_);
-    if (const auto text = net::readFile(path, kMaxNamesFile)) {
-      bool torn = false;
-      names_ = readNames(*text, path, &torn);
-      if (torn) log.log(LogLevel::warn, "state", "the last line of {} was cut off by a crash and is left out", path);
-      std::string compact;
-      for (const relay::NameRecord& record : names_) compact += nameLine(record);
-      if (compact != *text) net::writeFileAtomically(path, compact);
-    }
+    const auto text = net::readFile(path, kMaxNamesFile);
+    bool torn = false;
+    if (text) names_ = readNames(*text, path, &torn);
+    if (torn) log.log(LogLevel::warn, "state", "the last line of {} was cut off by a crash and is left out", path);
+    std::string compact;
+    for (const relay::NameRecord& record : names_) compact += nameLine(record);
+    // Also an empty one: unlike a file that was only opened, its name survives a power cut.
+    if (compact != text) net::writeFileAtomically(path, compact);
     journal_ = std::make_unique<net::AppendFile>(path);
-    if (const auto text = net::readFile(tokensFile(folder_), kMaxTokensFile)) {
-      tokens_ = readTokens(*text, tokensFile(folder_));
+    if (const auto tokens = net::readFile(tokensFile(folder_), kMaxTokensFile)) {
+      tokens_ = readTokens(*tokens, tokensFile(folder_));
     }
   });
 }

@@ -16,7 +16,8 @@ Secret makeSecret(RandomSource& random) {
   return Secret{toHex(bytes)};
 }
 
-bool signatureMatches(const PublicKey& key, std::span<const std::uint8_t> challenge, std::string_view id, std::string_view hex) {
+bool signatureMatches(const PublicKey& key, std::span<const std::uint8_t> challenge, std::string_view id,
+                      std::string_view hex) {
   crypto::Signature signature{};
   return fromHex(hex, signature) && crypto::verify(key, crypto::registrationMessage(challenge, id), signature);
 }
@@ -45,14 +46,16 @@ void checkOptions(const TokenOptions& options) {
   if (!ClientId::parse(options.group)) {
     throw Error{Errc::invalid_argument, "the group \"" + options.group + "\"", "1 to 64 of A-Z a-z 0-9 . _ -"};
   }
-  if (options.uses > relay::TokenTable::kMaxUses) throw Error{Errc::invalid_argument, "the number of uses", "at most 1,000"};
+  if (options.uses > relay::TokenTable::kMaxUses)
+    throw Error{Errc::invalid_argument, "the number of uses", "at most 1,000"};
   if (options.expiresIn < Millis{0} || options.expiresIn > std::chrono::hours{24 * 365 * 100}) {
     throw Error{Errc::invalid_argument, "the token's time", "at most 100 years"};
   }
 }
 
 Error configured() {
-  return Error{Errc::invalid_argument, "changing the token \"main\"", "it is given by the configuration; change it there"};
+  return Error{Errc::invalid_argument, "changing the token \"main\"",
+               "it is given by the configuration; change it there"};
 }
 
 }  // namespace
@@ -170,8 +173,10 @@ std::string ServerEngine::addToken(const TokenOptions& options) {
     token.allowExpose = options.allowExpose;
     const std::string secret = token.secret.reveal();
     const auto added = broker_->handleAddToken(now(), std::move(token));
-    if (added == relay::TokenTable::Added::nameTaken) throw Error{Errc::already_exists, "the token \"" + options.name + "\""};
-    if (added == relay::TokenTable::Added::full) throw Error{Errc::limit_reached, "tokens", "revoke those that are not needed"};
+    if (added == relay::TokenTable::Added::nameTaken)
+      throw Error{Errc::already_exists, "the token \"" + options.name + "\""};
+    if (added == relay::TokenTable::Added::full)
+      throw Error{Errc::limit_reached, "tokens", "revoke those that are not needed"};
     log_.log(LogLevel::info, "server", "the token \"{}\" was added", options.name);
     return secret;
   });

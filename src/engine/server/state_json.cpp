@@ -173,7 +173,9 @@ std::string nameLine(const relay::NameRecord& record) {
   return std::string{buffer.GetString(), buffer.GetSize()} + "\n";
 }
 
-std::string releaseLine(const ClientId& name) { return fmt::format("{{\"name\":\"{}\",\"released\":true}}\n", name.str()); }
+std::string releaseLine(const ClientId& name) {
+  return fmt::format("{{\"name\":\"{}\",\"released\":true}}\n", name.str());
+}
 
 std::vector<relay::NameRecord> readNames(std::string_view text, const std::string& path, bool* torn) {
   std::unordered_map<ClientId, relay::NameRecord> names;

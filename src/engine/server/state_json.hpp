@@ -15,8 +15,8 @@ namespace chuantou::engine {
 std::string nameLine(const relay::NameRecord& record);
 std::string releaseLine(const ClientId& name);
 
-/// Later lines win. Throws Error(bad_config) that names `path` and the line. A last line without an end that cannot be read
-/// was torn by a crash: it is left out, and `*torn` says so.
+/// Later lines win. Throws Error(bad_config) that names `path` and the line. A last line without an end that cannot be
+/// read was torn by a crash: it is left out, and `*torn` says so.
 std::vector<relay::NameRecord> readNames(std::string_view text, const std::string& path, bool* torn);
 
 /// With the secrets: for a file of mode 0600. One token a line.

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -106,11 +107,15 @@ class Server(_Daemon):
 
 class Client(_Daemon):
     """`ctc run`. A forward is what stands behind the local port of -L: "B:3000", "B:3000/udp"; the system chooses the
-    local port. One that begins with a number and a colon ("9090:B:3000") is taken as it is."""
+    local port. One that begins with a number and a colon ("9090:B:3000") is taken as it is. `like` is a client whose data folder
+    this one gets a copy of, and with it the key that a name belongs to."""
 
-    def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None, url=None, trust=None):
+    def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None, url=None, trust=None, like=None):
         """`url`: another way to the server than its ws://; `trust`: a file of certificate authorities for wss://."""
         super().__init__(test, name or f"ctc-{client_id}")
+        if like:
+            # Not what belongs to the other process alone, nor a file that is being replaced.
+            shutil.copytree(like.data_dir, self.data_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns("lock", "admin.json*", "*.json.*"))
         self.server = server
         self.url = url or server.url
         if trust:

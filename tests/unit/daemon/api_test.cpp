@@ -289,17 +289,20 @@ TEST_CASE_METHOD(RunningServer, "tokens by the server's API", "[daemon][api][tok
 }
 
 TEST_CASE_METHOD(RunningServer, "hostile bodies about tokens get a sentence and 400", "[daemon][api][token]") {
-  for (const char* body : {"", "[]", "{}", R"({"name":5})", R"({"name":""})", R"({"name":"a b"})", R"({"name":"main"})",
-                           R"({"name":"x","more":1})", R"({"name":"x","uses":0})", R"({"name":"x","uses":1001})",
-                           R"({"name":"x","expiresInMs":0})", R"({"name":"x","expiresInMs":-1})", R"({"name":"x","group":""})",
-                           R"({"name":"x","group":"a/b"})", R"({"name":"x","allowExpose":"yes"})"}) {
+  for (const char* body :
+       {"", "[]", "{}", R"({"name":5})", R"({"name":""})", R"({"name":"a b"})", R"({"name":"main"})",
+        R"({"name":"x","more":1})", R"({"name":"x","uses":0})", R"({"name":"x","uses":1001})",
+        R"({"name":"x","expiresInMs":0})", R"({"name":"x","expiresInMs":-1})", R"({"name":"x","group":""})",
+        R"({"name":"x","group":"a/b"})", R"({"name":"x","allowExpose":"yes"})"}) {
     CAPTURE(body);
     CHECK(call("POST", "/api/tokens", body).status == 400);
   }
-  for (const char* body : {"", R"({"disconnect":"no"})", R"({"x":true})"}) CHECK(call("POST", "/api/tokens/rotate", body).status == 400);
+  for (const char* body : {"", R"({"disconnect":"no"})", R"({"x":true})"})
+    CHECK(call("POST", "/api/tokens/rotate", body).status == 400);
   for (const char* body : {"", "{}", R"({"name":1})"}) CHECK(call("POST", "/api/tokens/revoke", body).status == 400);
   for (const char* body : {"", "{}", R"({"id":"a b"})"}) CHECK(call("POST", "/api/release", body).status == 400);
-  for (const char* path : {"/api/tokens/rotate", "/api/tokens/revoke", "/api/release"}) CHECK(call("GET", path).status == 405);
+  for (const char* path : {"/api/tokens/rotate", "/api/tokens/revoke", "/api/release"})
+    CHECK(call("GET", path).status == 405);
   CHECK(call("DELETE", "/api/tokens").status == 405);
   CHECK(server.tokens().size() == 1);
 }

@@ -122,9 +122,12 @@ TEST_CASE_METHOD(Folder, "any other damage of the names is an error with its lin
       "{}\n",
       good.substr(0, good.size() / 2) + "\n",
       good.substr(0, good.size() - 1) + good,
-      R"({"name":"a b","released":true})" "\n",
-      R"({"name":"B","key":"ed25519:00","token":"","firstSeen":1,"lastSeen":1})" "\n",
-      R"({"name":"B","released":"yes"})" "\n",
+      R"({"name":"a b","released":true})"
+      "\n",
+      R"({"name":"B","key":"ed25519:00","token":"","firstSeen":1,"lastSeen":1})"
+      "\n",
+      R"({"name":"B","released":"yes"})"
+      "\n",
       std::string(50'000, '[') + "\n",
   };
   for (const std::string& line : bad) {
@@ -204,7 +207,9 @@ TEST_CASE_METHOD(Folder, "damaged tokens are an error with its line", "[engine][
       {"{\"tokens\":[\n" + good + ",\n\n" + R"({"name":"b","secret":"","group":"main","created":1}]})", 4},
       {"{\"tokens\":[\n{\"name\":\"{\",\n\"secret\":\"s\"}]}", 2},
       {"{\"tokens\":[" + good + R"(,{"name":"b","secret":"s","group":"main","created":1,"usesLeft":-1}]})", 1},
-      {"{\"tokens\":[" + good + R"(,{"name":"b","secret":"s","group":"main","created":1,"usesLeft":1,"usedBy":["x"]}]})", 1},
+      {"{\"tokens\":[" + good +
+           R"(,{"name":"b","secret":"s","group":"main","created":1,"usesLeft":1,"usedBy":["x"]}]})",
+       1},
       {std::string(50'000, '['), 1},
   };
   for (const Row& row : rows) {

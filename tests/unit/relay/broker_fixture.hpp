@@ -41,7 +41,9 @@ inline std::string proofOf(std::string_view secret, std::string_view challengeHe
 
 inline BrokerConfig withChecks(BrokerConfig config = {}) {
   config.checkSignature = [](const PublicKey& key, std::span<const std::uint8_t> challenge, std::string_view id,
-                             std::string_view signature) { return signature == signatureOf(key, toHex(challenge), id); };
+                             std::string_view signature) {
+    return signature == signatureOf(key, toHex(challenge), id);
+  };
   config.checkProof = [](std::string_view secret, std::span<const std::uint8_t> challenge, std::string_view id,
                          std::span<const std::uint8_t> key, std::string_view proof) {
     std::optional<PublicKey> bound;
@@ -108,7 +110,9 @@ struct Actions {
 class BrokerFixture {
  public:
   /// Most tests are not about keys, and their clients have none.
-  explicit BrokerFixture(BrokerConfig config = {}) : broker(keyless(std::move(config)), random) { broker.relayPort = 8200; }
+  explicit BrokerFixture(BrokerConfig config = {}) : broker(keyless(std::move(config)), random) {
+    broker.relayPort = 8200;
+  }
   /// Keys are wanted, and tokens where there are any.
   explicit BrokerFixture(TokenTable tokens, BrokerConfig config = {}, NameBook names = NameBook{})
       : broker(withChecks(std::move(config)), random, std::move(names), std::move(tokens)) {

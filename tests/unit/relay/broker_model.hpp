@@ -22,6 +22,19 @@ class Choices {
   bool oneIn(std::size_t n) { return below(n) == 0; }
 };
 
+inline constexpr const char* kNames[] = {"A", "B", "C", "D", "E", "F", "G", "H"};
+/// Names that keys may own: fewer than there are.
+inline constexpr std::size_t kMaxNames = 6;
+
+/// The first message of a kind that was sent to a connection.
+template <class M>
+const M* find(const std::vector<Send>& sends, ControlId to) {
+  for (const Send& send : sends) {
+    if (send.to == to && std::holds_alternative<M>(send.message)) return &std::get<M>(send.message);
+  }
+  return nullptr;
+}
+
 class BrokerModel {
  public:
   struct Rules {
@@ -86,7 +99,7 @@ class BrokerModel {
   };
   using Key = std::array<std::uint8_t, 16>;
 
-  // Events (broker_model.cpp).
+  // Events (broker_model.cpp, broker_model_registration.cpp).
   void openControl();
   void registers(Choices& choices, ControlId id);
   wire::Register registration(Choices& choices, ControlId id) const;

@@ -53,7 +53,7 @@ bool BrokerModel::mayHave(const std::string& name, const Proved& proved) const {
   const auto holder = known_.find(name);
   if (online_.count(name) != 0 && holder->second.key && holder->second.key != proved.key) return false;
   const bool comesToOwn = proved.key && !proved.temporary;
-  return !comesToOwn || owners_.size() < 6;
+  return !comesToOwn || owners_.size() < kMaxNames;
 }
 
 void BrokerModel::endAllBy(const std::string& token) {

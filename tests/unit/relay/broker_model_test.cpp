@@ -25,8 +25,8 @@ void run(BrokerModel::Rules rules, std::uint64_t seed, int steps) {
   const auto& counts = model.counts();
   CAPTURE(rules.token, rules.keyless, counts.registrations, counts.takeovers, counts.sessions, counts.pairs, counts.udp,
           counts.dropped, counts.ended, counts.closed, counts.owned, counts.revoked);
-  for (const std::size_t count : {counts.registrations, counts.sessions, counts.pairs, counts.udp,
-                                  counts.dropped, counts.ended, counts.closed}) {
+  for (const std::size_t count :
+       {counts.registrations, counts.sessions, counts.pairs, counts.udp, counts.dropped, counts.ended, counts.closed}) {
     CHECK(count > static_cast<std::size_t>(steps) / 1000);
   }
   CHECK(counts.takeovers > 10);

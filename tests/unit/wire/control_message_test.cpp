@@ -186,7 +186,9 @@ TEST_CASE("what may be absent has its default", "[wire][control]") {
 
 TEST_CASE("keys and what goes with them arrive, and are absent where they were", "[wire][control]") {
   const std::string key = R"("publicKey":"ed25519:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")";
-  const auto decode = [](const std::string& fields) { return decodeToServer(R"({"type":"register","payload":{)" + fields + "}}"); };
+  const auto decode = [](const std::string& fields) {
+    return decodeToServer(R"({"type":"register","payload":{)" + fields + "}}");
+  };
   const auto full = decode(key + R"(,"temporaryKey":true,"signature":"ab")");
   REQUIRE(full.ok());
   const auto& m = std::get<Register>(full.value());
@@ -196,13 +198,14 @@ TEST_CASE("keys and what goes with them arrive, and are absent where they were",
   const auto none = decode("");
   CHECK_FALSE(std::get<Register>(none.value()).publicKey);
   CHECK_FALSE(std::get<Register>(none.value()).temporaryKey);
-  for (const char* wrong : {R"("publicKey":"")", R"("publicKey":7)", R"("publicKey":"ed25519:00")", R"("publicKey":"rsa:0001")",
-                            R"("temporaryKey":"yes")", R"("temporaryKey":1)", R"("signature":7)"}) {
+  for (const char* wrong :
+       {R"("publicKey":"")", R"("publicKey":7)", R"("publicKey":"ed25519:00")", R"("publicKey":"rsa:0001")",
+        R"("temporaryKey":"yes")", R"("temporaryKey":1)", R"("signature":7)"}) {
     CAPTURE(wrong);
     CHECK_FALSE(decode(wrong).ok());
   }
-  const auto incoming = decodeToClient(
-      R"({"type":"connect_request","payload":{"fromClientId":"A","remotePort":1,"sessions":[]}})");
+  const auto incoming =
+      decodeToClient(R"({"type":"connect_request","payload":{"fromClientId":"A","remotePort":1,"sessions":[]}})");
   REQUIRE(incoming.ok());
   const auto& request = std::get<IncomingRequest>(incoming.value());
   CHECK_FALSE(request.fromKey.key);
