@@ -94,7 +94,9 @@ int runServer(const ServerOptions& options) {
   const auto join = [&](std::string_view secret) {
     const std::string host = options.publicHost.empty() ? daemon::reachableHost(server.host()) : options.publicHost;
     const bool given = secret.empty() && !config.token.empty();
-    return daemon::joinCommand({host, server.port()}, given ? daemon::kGivenToken.in(options.language) : secret);
+    // A certificate that the operator brings is one that an authority vouches for, and its key may be another one tomorrow.
+    const std::string pin = options.tlsCertificateFile.empty() ? server.fingerprint() : std::string{};
+    return daemon::joinCommand({host, server.port()}, given ? daemon::kGivenToken.in(options.language) : secret, pin);
   };
   daemon::ServerApi api{server, daemon::ApiGuard{self.token(), false}, join};
   detail::ServerAccess::setHttpHandler(server, [&api](const net::HttpRequest& request) { return api.handle(request); });

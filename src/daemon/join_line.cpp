@@ -47,9 +47,10 @@ std::optional<std::string> primaryAddress() {
 
 }  // namespace
 
-std::string joinCommand(const JoinAddress& address, std::string_view token) {
-  std::string line = "ctc run --server ws://" + hostPort(address.host, address.port);
+std::string joinCommand(const JoinAddress& address, std::string_view token, std::string_view fingerprint) {
+  std::string line = "ctc run --server wss://" + hostPort(address.host, address.port);
   if (!token.empty()) line += " --token " + std::string{token};
+  if (!fingerprint.empty()) line += " --fingerprint " + std::string{fingerprint};
   return line;
 }
 

@@ -13,8 +13,9 @@ struct JoinAddress {
   std::uint16_t port = 0;
 };
 
-/// "ctc run --server ws://HOST:PORT --token TOKEN"; without the end where no token is wanted.
-std::string joinCommand(const JoinAddress& address, std::string_view token);
+/// "ctc run --server wss://HOST:PORT --token TOKEN --fingerprint sha256:…"; without a token where none is wanted, and
+/// without a fingerprint where an authority vouches for the certificate.
+std::string joinCommand(const JoinAddress& address, std::string_view token, std::string_view fingerprint);
 
 /// `host` for others to use: a server that listens on all addresses has this machine's primary one, or else its name.
 std::string reachableHost(const std::string& host);

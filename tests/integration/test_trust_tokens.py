@@ -21,7 +21,7 @@ class Tokens(RegistrationTest):
     def test_a_server_makes_its_own_token(self):
         """One that listens for others, with neither a token nor --allow-anonymous: closed, and joined by the line that it prints."""
         server = self.server(host="0.0.0.0")
-        line = r"join: ctc run --server ws://([^:\s]+):(\d+) --token ([0-9a-f]{32,})$"
+        line = r"join: ctc run --server wss://([^:\s]+):(\d+) --token ([0-9a-f]{32,}) --fingerprint sha256:[0-9a-f]{64}$"
         joined = server.process.out.wait(line)
         self.assertEqual(int(joined[2]), server.port)
         self.assertNotEqual(joined[1], "0.0.0.0")
@@ -36,7 +36,7 @@ class Tokens(RegistrationTest):
         server.args += ["--public-host", "relay.example"]
         self.restarted(server)
         self.assertEqual(server.process.out.wait(line)[3], secret)
-        self.assertIn("ws://relay.example:", server.command("token").stdout)
+        self.assertIn("wss://relay.example:", server.command("token").stdout)
         self.joined(server, "A", secret)
 
     def test_a_given_token_is_not_shown(self):
@@ -44,7 +44,7 @@ class Tokens(RegistrationTest):
         secret.write_text(MAIN + "\n")
         for options in (["--token", MAIN], ["--token-file", secret]):
             server = self.server(args=options, name="given")
-            server.process.out.wait(r"^join: ctc run --server ws://127\.0\.0\.1:\d+ --token <the token you gave>$")
+            server.process.out.wait(r"^join: ctc run --server wss://127\.0\.0\.1:\d+ --token <the token you gave> --fingerprint sha256:[0-9a-f]{64}$")
             self.joined(server, "A", MAIN)
             self.assertNotIn(MAIN, server.command("token").stdout + server.command("token", "list", "--json").stdout)
             for words in (["rotate"], ["revoke", "main"]):

@@ -108,9 +108,9 @@ void ControlLink::sendRegister(const std::vector<std::uint8_t>& challenge) {
   wire::Register message;
   message.clientId = id_;
   message.version = kProtocolVersion;
+  message.publicKey = identity_.publicKey();
+  message.temporaryKey = config_.identityFile.empty();
   if (!challenge.empty()) {
-    message.publicKey = identity_.publicKey();
-    message.temporaryKey = config_.identityFile.empty();
     message.signature = toHex(identity_.sign(crypto::registrationMessage(challenge, id_)));
     if (!config_.token.empty()) message.proof = crypto::tokenProof(config_.token, challenge, id_, identity_.publicKey().bytes);
   }
@@ -161,7 +161,7 @@ void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response)
   if (!response.success) {
     std::string subject = url_.str();
     if (response.code == Errc::invalid_argument) subject = "the client id " + id_;
-    if (response.code == Errc::name_taken) subject = id_;
+    if (response.code == Errc::name_taken) return fail(Error{response.code, id_}, true);  // the server's words are the same
     return fail(Error{response.code, subject, response.error}, isFatal(response.code));
   }
   stage_ = Stage::registered;

@@ -153,8 +153,9 @@ TEST_CASE("times as people write them", "[daemon][text]") {
 }
 
 TEST_CASE("the command that joins a client", "[daemon][text]") {
-  CHECK(joinCommand({"relay.example", 8200}, "abc") == "ctc run --server ws://relay.example:8200 --token abc");
-  CHECK(joinCommand({"::1", 80}, "") == "ctc run --server ws://[::1]:80");
+  CHECK(joinCommand({"relay.example", 8200}, "abc", "sha256:12") ==
+        "ctc run --server wss://relay.example:8200 --token abc --fingerprint sha256:12");
+  CHECK(joinCommand({"::1", 80}, "", "") == "ctc run --server wss://[::1]:80");
   CHECK(reachableHost("192.0.2.7") == "192.0.2.7");
   for (const char* any : {"0.0.0.0", "::"}) {
     CHECK_FALSE(reachableHost(any).empty());
