@@ -1,6 +1,9 @@
 #include "crypto/datagram_seal.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "crypto/openssl_error.hpp"
@@ -50,12 +53,30 @@ SealKeys exportSealKeys(const TlsSession& session, std::span<const std::uint8_t>
   return {cut(all.first(44), session.usesChaCha20()), cut(all.subspan(44), session.usesChaCha20())};
 }
 
-DatagramSealer::DatagramSealer(const SealKey& key) : cipher_(makeCipher(key, true)), iv_(key.iv) {}
+SealKey nextSealKey(const SealKey& key) {
+  static constexpr std::string_view kStep = "chuantou-seal-next";
+  std::array<std::uint8_t, kStep.size() + 1> message{};
+  std::copy(kStep.begin(), kStep.end(), message.begin());
+  std::array<std::uint8_t, 64> out{};
+  for (std::uint8_t half = 0; half < 2; ++half) {
+    message.back() = static_cast<std::uint8_t>(half + 1);
+    if (!HMAC(EVP_sha256(), key.key.data(), static_cast<int>(key.key.size()), message.data(), message.size(), out.data() + 32 * half, nullptr)) {
+      throw opensslError("sealing datagrams");
+    }
+  }
+  return cut(std::span{out}.first(44), key.chaCha20);
+}
+
+DatagramSealer::DatagramSealer(const SealKey& key, std::uint64_t epoch) : cipher_(makeCipher(key, true)), key_(key), epoch_(epoch) {}
 
 void DatagramSealer::seal(std::span<const std::uint8_t> datagram, std::span<std::uint8_t> out) {
   const std::uint64_t number = next_++;
+  if (number > 0 && number % epoch_ == 0) {
+    key_ = nextSealKey(key_);
+    cipher_ = makeCipher(key_, true);
+  }
   storeU64(out.data(), number);
-  const auto nonce = nonceOf(iv_, number);
+  const auto nonce = nonceOf(key_.iv, number);
   EVP_CIPHER_CTX* c = cipher_.get();
   int size = 0;
   int last = 0;
@@ -85,15 +106,21 @@ void ReplayWindow::mark(std::uint64_t number) noexcept {
   words_[number / 64 % kWords] |= std::uint64_t{1} << (number % 64);
 }
 
-DatagramOpener::DatagramOpener(const SealKey& key) : cipher_(makeCipher(key, false)), iv_(key.iv) {}
+DatagramOpener::DatagramOpener(const SealKey& key, std::uint64_t epoch) : epoch_(epoch) { at(0) = Epoch{key, makeCipher(key, false)}; }
 
 std::optional<std::span<std::uint8_t>> DatagramOpener::open(std::span<std::uint8_t> sealed) {
   if (sealed.size() < kSealOverhead) return std::nullopt;
   const std::uint64_t number = loadU64(sealed.data());
   if (!window_.isNew(number)) return std::nullopt;
+  const std::uint64_t index = number / epoch_;
+  if (index > current_ + 1 || index + 1 < current_) return std::nullopt;
+  if (index == current_ + 1) {
+    const SealKey next = nextSealKey(at(current_).key);
+    at(index) = Epoch{next, makeCipher(next, false)};
+  }
   const auto text = sealed.subspan(kSealNumber, sealed.size() - kSealOverhead);
-  const auto nonce = nonceOf(iv_, number);
-  EVP_CIPHER_CTX* c = cipher_.get();
+  const auto nonce = nonceOf(at(index).key.iv, number);
+  EVP_CIPHER_CTX* c = at(index).cipher.get();
   int size = 0;
   int last = 0;
   const bool good = EVP_DecryptInit_ex2(c, nullptr, nullptr, nonce.data(), nullptr) == 1 &&
@@ -104,7 +131,9 @@ std::optional<std::span<std::uint8_t>> DatagramOpener::open(std::span<std::uint8
     clearOpensslErrors();
     return std::nullopt;
   }
-  window_.mark(number);  // only now: a forged number must not push the window on
+  // Only now: a forged number must not push anything on.
+  window_.mark(number);
+  current_ = std::max(current_, index);
   return text;
 }
 

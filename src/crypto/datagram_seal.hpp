@@ -1,5 +1,5 @@
 // Datagrams that only the other client can read: each one encrypted by itself, numbered, and taken once (docs/PROTOCOL.md,
-// section 6; docs/decisions/0005).
+// section 6; docs/decisions/0009).
 //
 //     0              8
 //     +--------------+----------------------+----------+
@@ -34,6 +34,10 @@ struct SealKeys {
   SealKey targetToInitiator;
 };
 
+/// The key that follows: after every kSealEpoch datagrams, long before AES-GCM's limit (RFC 9001, appendix B).
+SealKey nextSealKey(const SealKey& key);
+inline constexpr std::uint64_t kSealEpoch = std::uint64_t{1} << 24;
+
 /// The keys of one flow, alike on both sides of the session. `context` must never repeat within it.
 /// Throws Error(system_error).
 SealKeys exportSealKeys(const TlsSession& session, std::span<const std::uint8_t> context);
@@ -44,13 +48,15 @@ inline constexpr std::size_t kSealOverhead = kSealNumber + kSealTag;
 
 class DatagramSealer {
  public:
-  explicit DatagramSealer(const SealKey& key);
+  /// Tests have shorter epochs.
+  explicit DatagramSealer(const SealKey& key, std::uint64_t epoch = kSealEpoch);
   /// `out` has kSealOverhead bytes more than `datagram`, and does not overlap it.
   void seal(std::span<const std::uint8_t> datagram, std::span<std::uint8_t> out);
 
  private:
   std::shared_ptr<evp_cipher_ctx_st> cipher_;
-  std::array<std::uint8_t, 12> iv_;
+  SealKey key_;
+  std::uint64_t epoch_;
   std::uint64_t next_ = 0;
 };
 
@@ -71,13 +77,21 @@ class ReplayWindow {
 
 class DatagramOpener {
  public:
-  explicit DatagramOpener(const SealKey& key);
+  explicit DatagramOpener(const SealKey& key, std::uint64_t epoch = kSealEpoch);
   /// The datagram, decrypted in place; nothing for one that is forged, damaged, replayed or too old.
   std::optional<std::span<std::uint8_t>> open(std::span<std::uint8_t> sealed);
 
  private:
-  std::shared_ptr<evp_cipher_ctx_st> cipher_;
-  std::array<std::uint8_t, 12> iv_;
+  struct Epoch {
+    SealKey key;
+    std::shared_ptr<evp_cipher_ctx_st> cipher;
+  };
+  Epoch& at(std::uint64_t index) { return epochs_[index % epochs_.size()]; }
+
+  /// The newest one and, for those that were overtaken, the one before; the next one while its first datagram is judged.
+  std::array<Epoch, 3> epochs_;
+  std::uint64_t epoch_;
+  std::uint64_t current_ = 0;
   ReplayWindow window_;
 };
 

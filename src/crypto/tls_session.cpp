@@ -111,6 +111,11 @@ TlsSession::Status TlsSession::write(std::span<const std::uint8_t> bytes) {
   return result == 1 ? Status::ok : judge(result);
 }
 
+void TlsSession::changeKey() {
+  SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+  clearOpensslErrors();
+}
+
 void TlsSession::close() {
   if (established()) SSL_shutdown(ssl_.get());
   clearOpensslErrors();

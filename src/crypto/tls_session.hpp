@@ -54,6 +54,8 @@ class TlsSession {
   /// `bytes` is how many there are, 1 or more, when the status is ok.
   Status read(std::span<std::uint8_t> into, std::size_t& bytes);
   Status write(std::span<const std::uint8_t> bytes);
+  /// Encrypts with another key from here on (RFC 8446, section 4.6.3).
+  void changeKey();
   /// Says goodbye; reading goes on.
   void close();
 

@@ -15,6 +15,9 @@ constexpr int kMore = MSG_MORE;
 constexpr int kMore = 0;
 #endif
 
+/// A quarter of AES-GCM's limit of 2^24.5 full records (RFC 8446, section 5.5).
+constexpr std::uint64_t kBytesPerKey = std::uint64_t{1} << 36;
+
 bool wouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 /// As much as the socket takes now; negative when it is broken.
@@ -104,7 +107,14 @@ TlsSocket::Read TlsSocket::read(std::span<std::uint8_t> into) {
   return {state, 0};
 }
 
-TlsSocket::State TlsSocket::write(std::span<const std::uint8_t> bytes, bool more) { return finish(session_.write(bytes), more); }
+TlsSocket::State TlsSocket::write(std::span<const std::uint8_t> bytes, bool more) {
+  sinceKey_ += bytes.size();
+  if (sinceKey_ >= kBytesPerKey) {
+    session_.changeKey();
+    sinceKey_ = bytes.size();
+  }
+  return finish(session_.write(bytes), more);
+}
 
 TlsSocket::State TlsSocket::flush() {
   if (queued() == 0) return broken_ ? State::broken : State::ok;

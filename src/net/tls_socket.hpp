@@ -65,6 +65,7 @@ class TlsSocket final : private crypto::TlsTransport {
   std::vector<std::uint8_t> early_;
   std::vector<std::uint8_t> queue_;  ///< ciphertext that the socket did not take
   std::size_t queueSent_ = 0;
+  std::uint64_t sinceKey_ = 0;  ///< bytes encrypted with the present key
   std::size_t staged_ = 0;  ///< ciphertext of the call in progress, in the thread's buffer
   bool dry_ = false;        ///< the last read emptied the socket; until it is readable again
   bool broken_ = false;

@@ -132,3 +132,28 @@ TEST_CASE("both ends of a session have the same seals, others for each flow", "[
   DatagramOpener wrongFlow{exportSealKeys(pair.server, another).initiatorToTarget};
   CHECK_FALSE(opened(wrongFlow, sealed(up, "up")));
 }
+
+TEST_CASE("keys change with the numbers, and late datagrams of the last key are taken", "[crypto][seal]") {
+  for (const bool chaCha20 : {false, true}) {
+    DatagramSealer sealer{keyOf(4, chaCha20), 8};
+    DatagramOpener opener{keyOf(4, chaCha20), 8};
+    std::vector<std::vector<std::uint8_t>> all;
+    for (int i = 0; i < 40; ++i) all.push_back(sealed(sealer, std::to_string(i)));
+    DatagramOpener unchanging{keyOf(4, chaCha20), 1000};
+    CHECK(opened(unchanging, all[7]) == "7");
+    CHECK_FALSE(opened(unchanging, all[8]));  // another key indeed
+    CHECK(opened(opener, all[0]) == "0");
+    auto forged = all[9];
+    forged[10] ^= 1;
+    CHECK_FALSE(opened(opener, forged));
+    CHECK(opened(opener, all[1]) == "1");  // the forged one has changed nothing
+    CHECK(opened(opener, all[9]) == "9");
+    CHECK(opened(opener, all[7]) == "7");
+    CHECK_FALSE(opened(opener, all[7]));
+    CHECK(opened(opener, all[16]) == "16");
+    CHECK(opened(opener, all[15]) == "15");
+    CHECK_FALSE(opened(opener, all[2]));   // two keys back
+    CHECK_FALSE(opened(opener, all[39]));  // two keys on
+    for (int i = 17; i < 40; ++i) CHECK(opened(opener, all[static_cast<std::size_t>(i)]) == std::to_string(i));
+  }
+}

@@ -47,6 +47,10 @@ TEST_CASE("two clients prove their keys to each other", "[crypto][tls]") {
   CHECK(onWire.find("secret") == std::string::npos);
   pair.pass();
   CHECK(readAll(pair.server) == secret);
+  pair.client.changeKey();
+  REQUIRE(pair.client.write(bytesOf("with another key")) == Status::ok);
+  pair.pass();
+  CHECK(readAll(pair.server) == "with another key");
   pair.client.close();
   pair.pass();
   std::array<std::uint8_t, 1> byte;
