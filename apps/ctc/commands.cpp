@@ -29,6 +29,7 @@ constexpr std::size_t kMaxAnswer = 256U * 1024U * 1024U;
 constexpr Phrase kState{"state", "状态"};
 constexpr Phrase kStateNow{"{0} (uptime {1}, pid {2}, version {3})", "{0}（已运行 {1}，进程 {2}，版本 {3}）"};
 constexpr Phrase kId{"id", "标识"};
+constexpr Phrase kKey{"key", "密钥"};
 constexpr Phrase kServer{"server", "服务器"};
 constexpr Phrase kServerNow{"{0} (connected for {1}, {2} reconnects)", "{0}（已连接 {1}，重连 {2} 次）"};
 constexpr Phrase kRoundTrip{"round trip", "往返时间"};
@@ -42,6 +43,7 @@ constexpr Phrase kTrafficNow{"{0} up, {1} down", "上行 {0}，下行 {1}"};
 constexpr Phrase kLocalColumn{"LOCAL", "本地"};
 constexpr Phrase kTargetColumn{"TARGET", "目标"};
 constexpr Phrase kProtocolColumn{"PROTOCOL", "协议"};
+constexpr Phrase kEncryptionColumn{"ENCRYPTION", "加密"};
 constexpr Phrase kNameColumn{"NAME", "名称"};
 constexpr Phrase kOpenColumn{"OPEN", "当前"};
 constexpr Phrase kTotalColumn{"TOTAL", "累计"};
@@ -52,6 +54,7 @@ constexpr Phrase kFlowsColumn{"UDP FLOWS", "UDP 流"};
 constexpr Phrase kNoProxies{"no proxies are open; ctc proxy create makes one",
                             "没有打开的代理；用 ctc proxy create 创建"};
 constexpr Phrase kClientColumn{"CLIENT", "客户端"};
+constexpr Phrase kKeyColumn{"KEY", "密钥"};
 constexpr Phrase kSinceColumn{"REGISTERED", "注册时间"};
 constexpr Phrase kAgo{"{0} ago", "{0}前"};
 constexpr Phrase kSelf{"(this one)", "（本机）"};
@@ -94,18 +97,18 @@ std::string proxiesText(const JsonObject& answer, Language language, bool colour
   const auto column = [&](const Phrase& title, Align align = Align::left) {
     return daemon::Table::Column{title.in(language), align};
   };
-  daemon::Table table{{column(kLocalColumn), column(kTargetColumn), column(kProtocolColumn), column(kNameColumn),
-                       column(kOpenColumn, Align::right), column(kTotalColumn, Align::right),
+  daemon::Table table{{column(kLocalColumn), column(kTargetColumn), column(kProtocolColumn), column(kEncryptionColumn),
+                       column(kNameColumn), column(kOpenColumn, Align::right), column(kTotalColumn, Align::right),
                        column(kFailedColumn, Align::right), column(kFlowsColumn, Align::right),
                        column(kUpColumn, Align::right), column(kDownColumn, Align::right)}};
   for (const JsonObject& proxy : answer.objects("proxies")) {
     const ProxyOptions options = optionsOf(proxy);
     const bool both = options.protocol == Protocol::both;
     table.row({daemon::proxyLocal(options), daemon::proxyTarget(options),
-               both ? "tcp+udp" : std::string{daemon::protocolName(options.protocol)}, proxy.textOr("name"),
-               std::to_string(proxy.numberOr("activeConnections")), std::to_string(proxy.numberOr("connections")),
-               std::to_string(proxy.numberOr("failedConnections")), std::to_string(proxy.numberOr("activeFlows")),
-               bytes(proxy, "bytesUp"), bytes(proxy, "bytesDown")});
+               both ? "tcp+udp" : std::string{daemon::protocolName(options.protocol)}, proxy.textOr("encryption"),
+               proxy.textOr("name"), std::to_string(proxy.numberOr("activeConnections")),
+               std::to_string(proxy.numberOr("connections")), std::to_string(proxy.numberOr("failedConnections")),
+               std::to_string(proxy.numberOr("activeFlows")), bytes(proxy, "bytesUp"), bytes(proxy, "bytesDown")});
   }
   return table.empty() ? say(language, kNoProxies) + "\n" : table.render(colour);
 }
@@ -115,7 +118,8 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
   std::vector<std::pair<std::string, std::string>> fields{
       {title(kState), say(language, kStateNow, stateText(s.textOr("state"), language), duration(s, "uptimeMs"),
                           s.numberOr("pid"), s.textOr("version"))},
-      {title(kId), s.textOr("id")}};
+      {title(kId), s.textOr("id")},
+      {title(kKey), s.textOr("key")}};
   if (s.textOr("state") == "registered") {
     fields.emplace_back(title(kServer), say(language, kServerNow, s.textOr("server"), duration(s, "connectedForMs"),
                                             s.numberOr("reconnects")));
@@ -132,14 +136,22 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
   return daemon::renderFields(fields, colour) + "\n" + proxiesText(s, language, colour);
 }
 
+/// Enough to tell two apart at a glance; the JSON has all of it.
+std::string shortKey(const std::string& key) {
+  constexpr std::size_t kDigits = 16;
+  return key.substr(key.find(':') + 1).substr(0, kDigits);
+}
+
 std::string clientsText(const JsonObject& answer, Language language, bool colour) {
-  daemon::Table table{{{kClientColumn.in(language)}, {kSinceColumn.in(language), Align::right}, {}}};
+  daemon::Table table{
+      {{kClientColumn.in(language)}, {kKeyColumn.in(language)}, {kSinceColumn.in(language), Align::right}, {}}};
   const auto now =
       std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   for (const JsonObject& client : answer.objects("clients")) {
     // The two machines' clocks may differ; a client of the future has just come.
     const auto age = std::max<std::int64_t>(0, now - client.numberOr("registeredAtMs", now));
-    table.row({client.textOr("id"), say(language, kAgo, daemon::humanDuration(milliseconds{age})),
+    table.row({client.textOr("id"), shortKey(client.textOr("key")),
+               say(language, kAgo, daemon::humanDuration(milliseconds{age})),
                client.boolean("self") ? kSelf.in(language) : ""});
   }
   return table.empty() ? say(language, kNobody) + "\n" : table.render(colour);
@@ -174,6 +186,7 @@ int createProxy(const ClientOptions& options) {
   json.field("targetPort", options.proxy.targetPort);
   if (!options.proxy.targetHost.empty()) json.field("targetHost", options.proxy.targetHost);
   json.field("protocol", daemon::protocolName(options.proxy.protocol));
+  json.field("encryption", daemon::encryptionName(options.proxy.encryption));
   if (!options.proxy.name.empty()) json.field("name", options.proxy.name);
   if (options.udpIdleTimeoutGiven) {
     json.field("udpIdleTimeoutMs", static_cast<std::int64_t>(options.proxy.udpIdleTimeout.count()));

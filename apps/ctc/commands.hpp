@@ -12,6 +12,12 @@ int showClient(const ClientOptions& options);  ///< status, clients, proxy list
 int createProxy(const ClientOptions& options);
 int deleteProxy(const ClientOptions& options);
 int pingPeer(const ClientOptions& options);
+int showIdentity(const ClientOptions& options);
+int exportIdentity(const ClientOptions& options);
+int importIdentity(const ClientOptions& options);
+int listPeers(const ClientOptions& options);
+int forgetPeer(const ClientOptions& options);
+int trustPeer(const ClientOptions& options);
 
 /// The daemon of the data dir.
 daemon::AdminClient connectTo(const ClientOptions& options);

@@ -18,6 +18,18 @@ int main(int argc, char** argv) {
         return deleteProxy(options);
       case ClientCommand::ping:
         return pingPeer(options);
+      case ClientCommand::identityShow:
+        return showIdentity(options);
+      case ClientCommand::identityExport:
+        return exportIdentity(options);
+      case ClientCommand::identityImport:
+        return importIdentity(options);
+      case ClientCommand::peersList:
+        return listPeers(options);
+      case ClientCommand::peersForget:
+        return forgetPeer(options);
+      case ClientCommand::peersTrust:
+        return trustPeer(options);
       default:
         return showClient(options);
     }

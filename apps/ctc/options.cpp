@@ -1,5 +1,6 @@
 #include "ctc/options.hpp"
 
+#include "base/ids.hpp"
 #include "common/flags.hpp"
 #include "daemon/failure.hpp"
 #include "daemon/phrases.hpp"
@@ -39,8 +40,13 @@ constexpr Phrase kAllow{
     "db.lan:5432 192.168.1.0/24:80 [fd00::]/8:80；可重复（默认：本机回环的所有端口，仅限持有相同令牌的客户端）"};
 constexpr Phrase kLocal{"A proxy: [HOST:]LOCAL:PEER:[HOST:]PORT[/tcp|/udp]; repeatable",
                         "代理：[地址:]本地端口:客户端:[主机:]端口[/tcp|/udp]；可重复"};
-constexpr Phrase kEncryption{"Encryption between clients; only \"none\" in this version (the default)",
-                             "客户端之间的加密；此版本仅支持 \"none\"（默认）"};
+constexpr Phrase kEncryption{
+    "Between this client and its peers (default end-to-end); none, for what is encrypted already: both sides must give "
+    "it",
+    "与其他客户端之间的加密（默认 end-to-end）；none 用于内容本身已加密的情形：双方都要指定"};
+constexpr Phrase kIdentityFile{
+    "This client's private key, made where it is missing (default: identity.pem in the data dir)",
+    "本客户端的私钥文件，不存在时自动创建（默认：数据目录中的 identity.pem）"};
 constexpr Phrase kUdpIdle{"Forget a UDP flow after this silence (default 60)", "UDP 流在多久无数据后被清除（默认 60）"};
 constexpr Phrase kLogLevel{"How much to log (default info)", "日志级别（默认 info）"};
 constexpr Phrase kLogFormat{"How to log (default text)", "日志格式（默认 text）"};
@@ -51,15 +57,34 @@ constexpr Phrase kTargetPort{"The service's port there", "服务在对方的端�
 constexpr Phrase kTargetHost{"A host as the target sees it (default: the target itself)",
                              "从目标端看到的主机（默认：目标本机）"};
 constexpr Phrase kProtocol{"Which transports (default both)", "传输协议（默认 both）"};
+constexpr Phrase kProxyEncryption{
+    "Between the two clients (default end-to-end); none: the target's ctc must run with it too",
+    "两个客户端之间的加密（默认 end-to-end）；none：目标端的 ctc 也须以它运行"};
 constexpr Phrase kName{"A name to delete it by", "代理名称，可用于删除"};
 constexpr Phrase kWhich{"Its local port or its name", "本地端口或名称"};
 constexpr Phrase kPeer{"The other client", "另一个客户端"};
 constexpr Phrase kCount{"How many times (default 4)", "次数（默认 4）"};
 constexpr Phrase kInterval{"Pause between two (default 500)", "间隔（默认 500）"};
 
-constexpr Phrase kNoEncryptionYet{
-    "--encryption {0}: encryption between clients comes with a later version; this one has only \"none\"",
-    "--encryption {0}：客户端之间的加密将在后续版本提供；此版本仅支持 \"none\""};
+constexpr Phrase kIdentity{"Show this client's public key; export and import the private one; no ctc need run",
+                           "显示本客户端的公钥；导出和导入私钥；无需 ctc 正在运行"};
+constexpr Phrase kIdentityExport{"Copy the private key to a file of mode 0600", "把私钥导出到文件（权限 0600）"};
+constexpr Phrase kIdentityImport{"Make a private key this client's own; no ctc may run with the data dir",
+                                 "把一个私钥作为本客户端的身份；期间不能有 ctc 使用该数据目录"};
+constexpr Phrase kExportFile{"Where to; -: standard output", "目标文件；-：标准输出"};
+constexpr Phrase kImportFile{"An Ed25519 private key in PEM, without a password; -: standard input",
+                             "PEM 格式、没有密码的 Ed25519 私钥；-：标准输入"};
+constexpr Phrase kForceExport{"Replace the file", "覆盖已有文件"};
+constexpr Phrase kForceImport{"Replace the identity that is there, which is lost", "替换已有的身份，原身份将丢失"};
+constexpr Phrase kPeers{"List the peers whose keys are remembered; forget one, or say which key is right",
+                        "列出已记住密钥的客户端；忘记其密钥，或指定正确的密钥"};
+constexpr Phrase kPeersList{"List the peers whose keys are remembered", "列出已记住密钥的客户端"};
+constexpr Phrase kPeersForget{"Forget a peer's key: the next one that it shows is remembered",
+                              "忘记一个客户端的密钥：下次出示的密钥会被记住"};
+constexpr Phrase kPeersTrust{"Say which key a peer has, before the first meeting or in place of the one remembered",
+                             "指定一个客户端的密钥：在首次连接之前，或替换已记住的密钥"};
+constexpr Phrase kPeerKey{"Its key, as its ctc identity prints it: ed25519:…",
+                          "它的密钥，即对方 ctc identity 的输出：ed25519:…"};
 
 constexpr std::uint64_t kMaxUdpIdleSeconds = 24 * 3600;
 
@@ -69,7 +94,7 @@ struct Raw {
   std::string config;
   std::string level = "info";
   std::string format = "text";
-  std::string encryption = "none";
+  std::string encryption = "end-to-end";
   std::string protocol = "both";
   std::vector<std::string> local;
   std::uint64_t adminPort = 8201;
@@ -98,7 +123,8 @@ Flags addRun(CLI::App& program, ClientOptions& options, Raw& raw) {
   });
   run.list("--allow", options.allow, "RULES", kAllow);
   raw.adminPortOption = run.number("--port", raw.adminPort, 0, 65535, "PORT", kAdminPort);
-  run.text("--encryption", raw.encryption, "MODE", kEncryption);
+  run.choice("--encryption", raw.encryption, {"end-to-end", "none"}, kEncryption);
+  run.text("--identity", options.identityFile, "FILE", kIdentityFile);
   run.number("--udp-idle-timeout", raw.udpIdleSeconds, 1, kMaxUdpIdleSeconds, "SECONDS", kUdpIdle);
   run.choice("--log-level", raw.level, {"trace", "debug", "info", "warn", "error", "off"}, kLogLevel);
   run.choice("--log-format", raw.format, {"text", "json"}, kLogFormat);
@@ -118,6 +144,7 @@ void addProxy(CLI::App& program, ClientOptions& options, Raw& raw) {
   create.number("--target-port", raw.targetPort, 1, 65535, "PORT", kTargetPort)->required();
   create.text("--target-host", options.proxy.targetHost, "HOST", kTargetHost);
   create.choice("--protocol", raw.protocol, {"tcp", "udp", "both"}, kProtocol);
+  create.choice("--encryption", raw.encryption, {"end-to-end", "none"}, kProxyEncryption);
   create.text("--name", options.proxy.name, "NAME", kName);
   raw.udpIdleOption =
       create.number("--udp-idle-timeout", raw.udpIdleSeconds, 1, kMaxUdpIdleSeconds, "SECONDS", kUdpIdle);
@@ -148,6 +175,40 @@ void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   flags.common(options.dataDir, raw.lang);
 }
 
+void addIdentity(CLI::App& program, ClientOptions& options, Raw& raw) {
+  const Language language = options.language;
+  CLI::App& identity = addCommand(program, "identity", kIdentity, language);
+  identity.require_subcommand(0, 1);
+  identity.add_flag("--json", options.json, kJson.in(language));
+  Flags{identity, language}.common(options.dataDir, raw.lang);
+
+  const auto add = [&](const char* name, const Phrase& help, const Phrase& file, const Phrase& force) {
+    CLI::App& command = addCommand(identity, name, help, language);
+    command.add_option("FILE", options.file, file.in(language))->required()->type_name("");
+    command.add_flag("--force", options.force, force.in(language));
+    Flags{command, language}.common(options.dataDir, raw.lang);
+  };
+  add("export", kIdentityExport, kExportFile, kForceExport);
+  add("import", kIdentityImport, kImportFile, kForceImport);
+}
+
+void addPeers(CLI::App& program, ClientOptions& options, Raw& raw) {
+  const Language language = options.language;
+  CLI::App& peers = addCommand(program, "peers", kPeers, language);
+  peers.require_subcommand(0, 1);
+  for (CLI::App* command : {&peers, &addCommand(peers, "list", kPeersList, language)}) {
+    command->add_flag("--json", options.json, kJson.in(language));
+    Flags{*command, language}.common(options.dataDir, raw.lang);
+  }
+  CLI::App& forget = addCommand(peers, "forget", kPeersForget, language);
+  CLI::App& trust = addCommand(peers, "trust", kPeersTrust, language);
+  for (CLI::App* command : {&forget, &trust}) {
+    command->add_option("PEER", options.peer, kPeer.in(language))->required()->type_name("");
+  }
+  trust.add_option("KEY", options.key, kPeerKey.in(language))->required()->type_name("");
+  for (CLI::App* command : {&forget, &trust}) Flags{*command, language}.common(options.dataDir, raw.lang);
+}
+
 ClientCommand chosenCommand(const CLI::App& program) {
   const CLI::App* first = program.get_subcommands().front();
   const std::string& name = first->get_name();
@@ -155,7 +216,15 @@ ClientCommand chosenCommand(const CLI::App& program) {
   if (name == "clients") return ClientCommand::clients;
   if (name == "ping") return ClientCommand::ping;
   if (name == "run") return ClientCommand::run;
-  const std::string& verb = first->get_subcommands().front()->get_name();
+  const auto verbs = first->get_subcommands();
+  if (verbs.empty()) return name == "peers" ? ClientCommand::peersList : ClientCommand::identityShow;
+  const std::string& verb = verbs.front()->get_name();
+  if (name == "identity") return verb == "export" ? ClientCommand::identityExport : ClientCommand::identityImport;
+  if (name == "peers") {
+    return verb == "forget"  ? ClientCommand::peersForget
+           : verb == "trust" ? ClientCommand::peersTrust
+                             : ClientCommand::peersList;
+  }
   return verb == "create" ? ClientCommand::proxyCreate
          : verb == "list" ? ClientCommand::proxyList
                           : ClientCommand::proxyDelete;
@@ -163,9 +232,7 @@ ClientCommand chosenCommand(const CLI::App& program) {
 
 void finishRun(ClientOptions& options, const Raw& raw) {
   options.language = daemon::chooseLanguage(raw.lang);
-  if (raw.encryption != "none") {
-    throw daemon::Failure{daemon::say(options.language, kNoEncryptionYet, raw.encryption), daemon::kExitUsage};
-  }
+  daemon::parseEncryption(raw.encryption, options.encryption);
   options.adminPort = static_cast<std::uint16_t>(raw.adminPort);
   options.adminPortGiven = raw.adminPortOption->count() > 0;
   options.udpIdleTimeout = std::chrono::seconds{raw.udpIdleSeconds};
@@ -174,6 +241,7 @@ void finishRun(ClientOptions& options, const Raw& raw) {
   for (const std::string& text : raw.local) {
     options.local.push_back(daemon::parseLocalFlag(text, options.language));
     options.local.back().udpIdleTimeout = options.udpIdleTimeout;
+    options.local.back().encryption = options.encryption;
   }
 }
 
@@ -181,6 +249,7 @@ void finishProxyCreate(ClientOptions& options, const Raw& raw) {
   options.proxy.localPort = static_cast<std::uint16_t>(raw.localPort);
   options.proxy.targetPort = static_cast<std::uint16_t>(raw.targetPort);
   daemon::parseProtocol(raw.protocol, options.proxy.protocol);
+  daemon::parseEncryption(raw.encryption, options.proxy.encryption);
   options.udpIdleTimeoutGiven = raw.udpIdleOption->count() > 0;
   options.proxy.udpIdleTimeout = std::chrono::seconds{raw.udpIdleSeconds};
   const auto bad = [&](const Phrase& phrase, const std::string& value) {
@@ -201,6 +270,8 @@ bool readClientOptions(int argc, char** argv, ClientOptions& options, int& exitC
   Flags run = addRun(program, options, raw);
   addQueries(program, options, raw);
   addProxy(program, options, raw);
+  addIdentity(program, options, raw);
+  addPeers(program, options, raw);
   if (!parseCommandLine(program, argc, argv, options.language, exitCode)) return false;
 
   options.command = chosenCommand(program);
@@ -209,8 +280,13 @@ bool readClientOptions(int argc, char** argv, ClientOptions& options, int& exitC
     finishRun(options, raw);
   }
   if (options.command == ClientCommand::proxyCreate) finishProxyCreate(options, raw);
-  if (options.command == ClientCommand::ping && !daemon::isClientId(options.peer)) {
+  const bool needsPeer = options.command == ClientCommand::ping || options.command == ClientCommand::peersForget ||
+                         options.command == ClientCommand::peersTrust;
+  if (needsPeer && !daemon::isClientId(options.peer)) {
     throw daemon::Failure{daemon::say(options.language, daemon::kBadPeer, options.peer), daemon::kExitUsage};
+  }
+  if (options.command == ClientCommand::peersTrust && !PublicKey::parse(options.key)) {
+    throw daemon::Failure{daemon::say(options.language, daemon::kBadKey, options.key), daemon::kExitUsage};
   }
   return true;
 }

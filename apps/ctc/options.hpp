@@ -13,7 +13,21 @@
 
 namespace chuantou::apps {
 
-enum class ClientCommand { run, status, clients, proxyCreate, proxyList, proxyDelete, ping };
+enum class ClientCommand {
+  run,
+  status,
+  clients,
+  proxyCreate,
+  proxyList,
+  proxyDelete,
+  ping,
+  identityShow,
+  identityExport,
+  identityImport,
+  peersList,
+  peersForget,
+  peersTrust,
+};
 
 struct ClientOptions {
   ClientCommand command = ClientCommand::run;
@@ -27,16 +41,21 @@ struct ClientOptions {
   std::uint16_t adminPort = 8201;
   bool adminPortGiven = false;
   std::vector<std::string> allow;
+  std::string identityFile;  ///< empty: that of the data dir
+  Encryption encryption = Encryption::end_to_end;
   std::vector<ProxyOptions> local;  ///< -L
   std::chrono::milliseconds udpIdleTimeout{60'000};
   LogLevel logLevel = LogLevel::info;
   daemon::LogFormat logFormat = daemon::LogFormat::text;
 
-  bool json = false;   ///< status, clients, proxy list, ping
+  bool json = false;   ///< status, clients, proxy list, ping, identity, peers
   ProxyOptions proxy;  ///< proxy create
   bool udpIdleTimeoutGiven = false;
   std::string which;  ///< proxy delete: a port or a name
-  std::string peer;   ///< ping
+  std::string peer;   ///< ping, peers forget, peers trust
+  std::string key;    ///< peers trust
+  std::string file;   ///< identity export, identity import; "-": stdout, stdin
+  bool force = false;
   std::uint64_t count = 4;
   std::uint64_t intervalMs = 500;
 };

@@ -8,6 +8,7 @@
 #include "ctc/state_reporter.hpp"
 #include "daemon/client_api.hpp"
 #include "daemon/failure.hpp"
+#include "daemon/identity_file.hpp"
 #include "daemon/output.hpp"
 #include "daemon/phrases.hpp"
 #include "daemon/process.hpp"
@@ -26,6 +27,9 @@ using daemon::say;
 constexpr const char* kIdFileName = "id";
 constexpr daemon::Phrase kAdminPortTaken{"port {0} is in use; the admin API is on port {1} instead",
                                          "端口 {0} 已被占用；管理接口改用端口 {1}"};
+constexpr daemon::Phrase kTemporaryKey{
+    "this run has a key of its own, which others do not remember; --identity FILE or a --data-dir keeps one",
+    "本次运行使用临时密钥，其他客户端不会记住；用 --identity 文件 或 --data-dir 保存密钥"};
 
 /// The name given, or the one that an earlier run made up, or a new one that later runs find.
 std::string idOf(const ClientOptions& options, const daemon::RunningDaemon& self) {
@@ -45,6 +49,13 @@ ClientConfig configOf(const ClientOptions& options, const daemon::RunningDaemon&
   config.clientId = idOf(options, self);
   config.token = options.token;
   config.allow = options.allow;
+  config.encryption = options.encryption;
+  config.identityFile = options.identityFile;
+  if (self.hasState()) {
+    if (config.identityFile.empty()) config.identityFile = self.file(daemon::kIdentityFileName);
+    config.knownPeersFile = self.file(daemon::kKnownPeersFileName);
+  }
+  if (config.identityFile.empty()) daemon::printError(say(options.language, kTemporaryKey));
   config.logLevel = options.logLevel;
   config.log = daemon::makeLogSink(options.logFormat);
   config.language = options.language;
@@ -107,6 +118,7 @@ int runClient(const ClientOptions& options) {
   const std::string url = fmt::format("http://127.0.0.1:{}", admin->port());
   self.publish(url);
   daemon::printLine("admin " + url);
+  daemon::printLine("key " + client.publicKey());
 
   client.startInBackground();
   daemon::releaseSpareMemory();

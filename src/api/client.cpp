@@ -54,6 +54,7 @@ std::string Client::id() const { return impl_->id(); }
 std::string Client::publicKey() const { return impl_->publicKey(); }
 std::vector<KnownPeerInfo> Client::knownPeers() const { return impl_->knownPeers(); }
 bool Client::forgetPeer(const std::string& peer) { return impl_->forgetPeer(peer); }
+void Client::trustPeer(const std::string& peer, const std::string& key) { impl_->trustPeer(peer, key); }
 ClientState Client::state() const noexcept { return impl_->state(); }
 ClientStats Client::stats() const { return impl_->stats(); }
 

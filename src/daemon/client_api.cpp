@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
+#include "base/ids.hpp"
 #include "chuantou/version.hpp"
 #include "daemon/phrases.hpp"
 #include "daemon/proxy_json.hpp"
@@ -14,6 +16,8 @@ namespace chuantou::daemon {
 namespace {
 
 constexpr std::string_view kProxiesPrefix = "/api/proxies/";
+constexpr std::string_view kPeersPrefix = "/api/peers/";
+constexpr std::size_t kMaxKey = 80;
 constexpr Stream::Duration kPeersDeadline{8000};
 constexpr Stream::Duration kPingDeadline{8000};
 
@@ -33,6 +37,16 @@ void writeProxy(JsonWriter& json, const Proxy& proxy) {
   json.field("datagramsDropped", stats.datagramsDropped);
   json.field("bytesUp", stats.bytesUp);
   json.field("bytesDown", stats.bytesDown);
+}
+
+/// False where the server does not say it now, which is no reason to hide what is remembered.
+bool findRegistered(Client& client, std::set<std::string>& out) {
+  try {
+    for (const PeerInfo& peer : client.peers(kPeersDeadline)) out.insert(peer.id);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -73,8 +87,12 @@ net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language lan
   if (post && path == "/api/ping") return ping(body().root(), language);
   const bool oneProxy = path.starts_with(kProxiesPrefix) && path.size() > kProxiesPrefix.size();
   if (request.method == "DELETE" && oneProxy) return deleteProxy(path.substr(kProxiesPrefix.size()), language);
-  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/proxies", "/api/ping"};
-  if (oneProxy || std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
+  if (get && path == "/api/peers") return knownPeers();
+  if (post && path == "/api/peers") return trustPeer(body().root(), language);
+  const bool onePeer = path.starts_with(kPeersPrefix) && path.size() > kPeersPrefix.size();
+  if (request.method == "DELETE" && onePeer) return forgetPeer(path.substr(kPeersPrefix.size()), language);
+  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/proxies", "/api/ping", "/api/peers"};
+  if (oneProxy || onePeer || std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
     throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, path)};
   }
   throw ApiError{404, "not_found", say(language, kNoSuchPath, path)};
@@ -89,6 +107,7 @@ net::HttpResponse ClientApi::status() {
   json.field("uptimeMs", milliseconds(std::chrono::steady_clock::now() - startedAt_));
   json.field("state", clientStateName(stats.state));
   json.field("id", stats.id);
+  json.field("key", client_.publicKey());
   json.field("server", stats.serverUrl);
   if (stats.lastError) {
     json.beginObject("lastError");
@@ -121,6 +140,7 @@ net::HttpResponse ClientApi::clients() {
   for (const PeerInfo& peer : peers) {
     json.beginObject();
     json.field("id", peer.id);
+    if (!peer.key.empty()) json.field("key", peer.key);
     json.field("registeredAtMs", milliseconds(peer.registeredAt.time_since_epoch()));
     json.field("self", peer.id == self);
     json.endObject();
@@ -199,6 +219,44 @@ net::HttpResponse ClientApi::ping(const JsonObject& body, Language language) {
   JsonWriter json;
   json.field("peer", peer);
   json.field("rttUs", static_cast<std::int64_t>(result.rtt.count()));
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::knownPeers() {
+  std::set<std::string> registered;
+  const bool known = client_.state() == ClientState::registered && findRegistered(client_, registered);
+  JsonWriter json;
+  json.beginArray("peers");
+  for (const KnownPeerInfo& peer : client_.knownPeers()) {
+    json.beginObject();
+    json.field("id", peer.id);
+    json.field("key", peer.key);
+    json.field("sinceMs", milliseconds(peer.since.time_since_epoch()));
+    if (known) json.field("registered", registered.count(peer.id) != 0);
+    json.endObject();
+  }
+  json.endArray();
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::trustPeer(const JsonObject& body, Language language) {
+  body.onlyFields({"id", "key"});
+  const std::string id = body.requiredText("id", 64);
+  const std::string key = body.requiredText("key", kMaxKey);
+  if (!isClientId(id)) throw ApiError{400, "bad_request", say(language, kBadPeer, id)};
+  const auto parsed = PublicKey::parse(key);
+  if (!parsed) throw ApiError{400, "bad_request", say(language, kBadKey, key)};
+  client_.trustPeer(id, key);
+  JsonWriter json;
+  json.field("id", id);
+  json.field("key", parsed->str());
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::forgetPeer(const std::string& peer, Language language) {
+  if (!client_.forgetPeer(peer)) throw ApiError{404, "not_found", say(language, kNoSuchPeer, peer)};
+  JsonWriter json;
+  json.field("forgotten", peer);
   return {200, "application/json", json.finish()};
 }
 

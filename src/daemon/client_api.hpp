@@ -5,6 +5,9 @@
 //   GET    /api/proxies         POST makes one (the fields of proxy_json.hpp), 201
 //   DELETE /api/proxies/WHICH   by port or name
 //   POST   /api/ping            {"peer":"B"} → {"peer","rttUs"}
+//   GET    /api/peers           the peers whose key is remembered
+//   POST   /api/peers           {"id":"B","key":"ed25519:…"}: this is its key, whatever was remembered
+//   DELETE /api/peers/ID        forgets its key
 #pragma once
 
 #include <chrono>
@@ -40,6 +43,9 @@ class ClientApi {
   net::HttpResponse createProxy(const JsonObject& body, Language language);
   net::HttpResponse deleteProxy(const std::string& which, Language language);
   net::HttpResponse ping(const JsonObject& body, Language language);
+  net::HttpResponse knownPeers();
+  net::HttpResponse trustPeer(const JsonObject& body, Language language);
+  net::HttpResponse forgetPeer(const std::string& peer, Language language);
   void writeProxies(JsonWriter& json);
 
   Client& client_;

@@ -33,6 +33,7 @@ class JsonObject {
   std::string textOr(const char* key, std::string_view otherwise = {}) const;
   std::int64_t numberOr(const char* key, std::int64_t otherwise = 0) const;
   bool boolean(const char* key) const;
+  bool has(const char* key) const { return find(key) != nullptr; }
   std::vector<JsonObject> objects(const char* key) const;
   std::optional<JsonObject> object(const char* key) const;
 

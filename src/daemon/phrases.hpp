@@ -31,6 +31,20 @@ inline constexpr Phrase kBadTokenFile{"{0} holds no token: it must be one line o
 inline constexpr Phrase kTwoTokens{"give --token or --token-file, not both", "--token 和 --token-file 只能指定一个"};
 inline constexpr Phrase kBadDuration{"\"{0}\" is not a time like 90s, 30m, 24h or 7d", "\"{0}\" 不是时长（如 90s、30m、24h、7d）"};
 
+// Identities and known peers.
+inline constexpr Phrase kBadIdentity{"{0} is no identity: an Ed25519 private key in PEM, without a password, is wanted",
+                                     "{0} 不是身份文件：需要 PEM 格式、没有密码的 Ed25519 私钥"};
+inline constexpr Phrase kExportExists{"{0} exists already; --force replaces it", "{0} 已存在；用 --force 覆盖"};
+inline constexpr Phrase kImportExists{
+    "{0} is another identity already ({1}); with --force it is replaced and lost, unless it was exported",
+    "{0} 已是另一个身份（{1}）；--force 会将其替换，未导出则无法恢复"};
+inline constexpr Phrase kImportInUse{"a ctc (pid {0}) runs with {1} and would not notice; stop it first",
+                                     "一个 ctc（进程 {0}）正在使用 {1}，不会察觉更换；请先停止它"};
+inline constexpr Phrase kBadKey{"\"{0}\" is not a key (ed25519: and 64 hexadecimal digits)",
+                                "\"{0}\" 不是密钥（ed25519: 加 64 个十六进制数字）"};
+inline constexpr Phrase kNoSuchPeer{"no key of \"{0}\" is remembered; ctc peers shows those that are",
+                                    "没有记住 \"{0}\" 的密钥；用 ctc peers 查看已记住的"};
+
 // Configuration files; {0} is FILE:LINE.
 inline constexpr Phrase kUnknownKey{"{0}: unknown key \"{1}\"", "{0}：未知的配置项 \"{1}\""};
 inline constexpr Phrase kUnknownKeyNear{"{0}: unknown key \"{1}\"; did you mean \"{2}\"?",
@@ -52,6 +66,7 @@ inline constexpr Phrase kBadPeer{"\"{0}\" is not a client id (1 to 64 of letters
                                  "\"{0}\" 不是客户端标识（1 到 64 个字母、数字、\".\"、\"_\"、\"-\"）"};
 inline constexpr Phrase kBadHost{"\"{0}\" is not a host", "\"{0}\" 不是主机名或地址"};
 inline constexpr Phrase kBadProtocol{"\"{0}\" is not tcp, udp or both", "\"{0}\" 不是 tcp、udp 或 both"};
+inline constexpr Phrase kBadEncryption{"\"{0}\" is not end-to-end or none", "\"{0}\" 不是 end-to-end 或 none"};
 inline constexpr Phrase kBadName{
     "\"{0}\" is not a proxy's name (1 to 64 of letters, digits, \".\", \"_\", \"-\", not digits alone)",
     "\"{0}\" 不能作为代理名称（1 到 64 个字母、数字、\".\"、\"_\"、\"-\"，不能只有数字）"};

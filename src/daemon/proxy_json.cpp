@@ -39,13 +39,14 @@ void writeProxyOptions(JsonWriter& json, const ProxyOptions& options) {
   json.field("targetPort", options.targetPort);
   if (!options.targetHost.empty()) json.field("targetHost", options.targetHost);
   json.field("protocol", protocolName(options.protocol));
+  json.field("encryption", encryptionName(options.encryption));
   if (!options.name.empty()) json.field("name", options.name);
   json.field("udpIdleTimeoutMs", static_cast<std::int64_t>(options.udpIdleTimeout.count()));
 }
 
 ProxyOptions readProxyOptions(const JsonObject& object, Language language, std::chrono::milliseconds udpIdleTimeout) {
-  object.onlyFields(
-      {"localPort", "localHost", "targetClientId", "targetPort", "targetHost", "protocol", "name", "udpIdleTimeoutMs"});
+  object.onlyFields({"localPort", "localHost", "targetClientId", "targetPort", "targetHost", "protocol", "encryption",
+                     "name", "udpIdleTimeoutMs"});
   ProxyOptions options;
   options.localPort = static_cast<std::uint16_t>(object.requiredNumber("localPort", 0, 65535));
   options.localHost = readHost(object, "localHost", language);
@@ -55,6 +56,8 @@ ProxyOptions readProxyOptions(const JsonObject& object, Language language, std::
   options.targetHost = readHost(object, "targetHost", language);
   const std::string protocol = object.text("protocol", 8).value_or("both");
   if (!parseProtocol(protocol, options.protocol)) bad(language, kBadProtocol, protocol);
+  const std::string encryption = object.text("encryption", 16).value_or("end-to-end");
+  if (!parseEncryption(encryption, options.encryption)) bad(language, kBadEncryption, encryption);
   options.name = object.text("name", 64).value_or("");
   if (!options.name.empty() && !isProxyName(options.name)) bad(language, kBadName, options.name);
   options.udpIdleTimeout = udpIdleTimeout;

@@ -126,6 +126,19 @@ bool parseProtocol(std::string_view text, Protocol& out) {
   return false;
 }
 
+std::string_view encryptionName(Encryption encryption) {
+  return encryption == Encryption::none ? "none" : "end-to-end";
+}
+
+bool parseEncryption(std::string_view text, Encryption& out) {
+  for (const Encryption encryption : {Encryption::end_to_end, Encryption::none}) {
+    if (encryptionName(encryption) != text) continue;
+    out = encryption;
+    return true;
+  }
+  return false;
+}
+
 bool isProxyName(std::string_view text) { return isWordOf(text) && !isDigits(text); }
 bool isClientId(std::string_view text) { return isWordOf(text); }
 

@@ -21,6 +21,9 @@ std::string proxyTarget(const ProxyOptions& options);  ///< "B:8080"
 /// "both", "tcp", "udp".
 std::string_view protocolName(Protocol protocol);
 bool parseProtocol(std::string_view text, Protocol& out);
+/// "end-to-end", "none".
+std::string_view encryptionName(Encryption encryption);
+bool parseEncryption(std::string_view text, Encryption& out);
 /// What delete can find it by: 1 to 64 of [A-Za-z0-9._-], not digits alone, which would be a port.
 bool isProxyName(std::string_view text);
 bool isClientId(std::string_view text);

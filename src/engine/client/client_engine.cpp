@@ -294,6 +294,16 @@ bool ClientEngine::forgetPeer(const std::string& peer) {
   return *forgotten;
 }
 
+void ClientEngine::trustPeer(const std::string& peer, const std::string& key) {
+  const auto id = ClientId::parse(peer);
+  if (!id) throw Error{Errc::invalid_argument, "the client id \"" + peer + "\"", "an id is 1 to 64 of A-Z a-z 0-9 . _ -"};
+  const auto parsed = PublicKey::parse(key);
+  if (!parsed) throw Error{Errc::invalid_argument, "the key \"" + key + "\"", "a key is ed25519: and 64 hexadecimal digits"};
+  const auto now = std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch());
+  auto kept = onThread([&] { return trust_->known().trust(*id, *parsed, now.count()); });
+  if (!kept) throw kept.error();
+}
+
 // -------------------------------------------------------------------- proxies
 
 ClientEngine::OpenedProxy ClientEngine::createProxy(ProxyOptions options) {

@@ -45,6 +45,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   std::string publicKey() const { return trust_->identity().publicKey().str(); }
   std::vector<KnownPeerInfo> knownPeers();
   bool forgetPeer(const std::string& peer);
+  void trustPeer(const std::string& peer, const std::string& key);
 
   std::function<void(ClientState, std::error_code)> onStateChange;
   std::function<void(const Error&)> onRejected;

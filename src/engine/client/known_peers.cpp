@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <chrono>
 #include <system_error>
 
 #include "net/state_file.hpp"
@@ -11,6 +12,9 @@ namespace chuantou::engine {
 
 namespace {
 constexpr std::size_t kMaxFile = KnownPeers::kMost * 160;
+/// Later times do not fit into the system's clock.
+constexpr std::int64_t kMaxSinceMs =
+    std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::duration::max()).count();
 
 std::string_view takeWord(std::string_view& rest) {
   const std::size_t end = rest.find(' ');
@@ -31,7 +35,8 @@ Result<std::map<ClientId, KnownPeer>> parseKnownPeers(std::string_view text) {
     const auto key = PublicKey::parse(takeWord(line));
     std::int64_t since = 0;
     const auto [at, ec] = std::from_chars(line.data(), line.data() + line.size(), since);
-    if (!id || !key || ec != std::errc{} || at != line.data() + line.size() || out.size() >= KnownPeers::kMost) {
+    const bool isTime = ec == std::errc{} && at == line.data() + line.size() && since >= 0 && since <= kMaxSinceMs;
+    if (!id || !key || !isTime || out.size() >= KnownPeers::kMost) {
       return Error{Errc::bad_config, fmt::format("line {} of the known peers", number), "expected: ID KEY MILLISECONDS"};
     }
     out[*id] = KnownPeer{*key, since};
@@ -69,6 +74,18 @@ Result<bool> KnownPeers::remember(const ClientId& id, const PublicKey& key, std:
   if (peers_.size() >= kMost) return false;
   if (!peers_.emplace(id, KnownPeer{key, nowMs}).second) return false;
   return save();
+}
+
+Result<bool> KnownPeers::trust(const ClientId& id, const PublicKey& key, std::int64_t nowMs) {
+  switch (check(id, key)) {
+    case Verdict::same:
+      return true;
+    case Verdict::full:
+      return Error{Errc::limit_reached, "the known peers", "forget some"};
+    default:
+      peers_[id] = KnownPeer{key, nowMs};
+      return save();
+  }
 }
 
 Result<bool> KnownPeers::forget(const ClientId& id) {

@@ -32,6 +32,8 @@ class KnownPeers {
   Verdict check(const ClientId& id, const PublicKey& key) const;
   /// Errors: system_error where the file cannot be written; it is remembered until the client ends all the same.
   Result<bool> remember(const ClientId& id, const PublicKey& key, std::int64_t nowMs);
+  /// The same for a key that somebody vouches for, in place of the one remembered. Errors: also limit_reached.
+  Result<bool> trust(const ClientId& id, const PublicKey& key, std::int64_t nowMs);
   /// False: it was not known.
   Result<bool> forget(const ClientId& id);
   const std::map<ClientId, KnownPeer>& all() const noexcept { return peers_; }

@@ -92,6 +92,9 @@ TEST_CASE_METHOD(ClientFixture, "paths and methods that are not there", "[daemon
   // Nothing changes by GET.
   CHECK(call("GET", "/api/proxies/8000").status == 405);
   CHECK(call("GET", "/api/ping").status == 405);
+  CHECK(call("GET", "/api/peers/B").status == 405);
+  CHECK(call("DELETE", "/api/peers").status == 405);
+  CHECK(call("DELETE", "/api/peers/").status == 404);
   CHECK(call("HEAD", "/api/proxies").status == 405);
   CHECK(call("DELETE", "/api/proxies/8000").status == 404);
   CHECK(call("DELETE", "/api/proxies/").status == 404);
@@ -126,6 +129,8 @@ TEST_CASE_METHOD(ClientFixture, "hostile bodies get a sentence and 400", "[daemo
       R"({"localPort":8000,"targetClientId":["B"],"targetPort":1})",
       R"({"localPort":8000,"targetClientId":"B","targetPort":1,"protocol":"sctp"})",
       R"({"localPort":8000,"targetClientId":"B","targetPort":1,"protocol":6})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"encryption":"rot13"})",
+      R"({"localPort":8000,"targetClientId":"B","targetPort":1,"encryption":false})",
       R"({"localPort":8000,"targetClientId":"B","targetPort":1,"name":"12"})",
       R"({"localPort":8000,"targetClientId":"B","targetPort":1,"name":"a\nb"})",
       R"({"localPort":8000,"targetClientId":"B","targetPort":1,"targetHost":"a b"})",
@@ -139,6 +144,7 @@ TEST_CASE_METHOD(ClientFixture, "hostile bodies get a sentence and 400", "[daemo
     CHECK(response.status == 400);
     CHECK_FALSE(errorCode(response).empty());
     CHECK(call("POST", "/api/ping", body).status == 400);
+    CHECK(call("POST", "/api/peers", body).status == 400);
   }
   CHECK(client.proxies().empty());
 }
@@ -156,8 +162,52 @@ TEST_CASE_METHOD(ClientFixture, "the state of a client that has not started", "[
   const JsonDocument document{response.body, 100'000, Language::english};
   CHECK(document.root().textOr("state") == "stopped");
   CHECK(document.root().textOr("program") == "ctc");
+  CHECK(document.root().textOr("key") == client.publicKey());
   CHECK(document.root().objects("proxies").empty());
   CHECK(call("GET", "/api/proxies").body == R"({"proxies":[]})");
+}
+
+TEST_CASE_METHOD(ClientFixture, "peers are trusted, listed and forgotten", "[daemon][api]") {
+  const std::string digits(64, 'a');
+  CHECK(call("GET", "/api/peers").body == R"({"peers":[]})");
+  const auto trusted = call("POST", "/api/peers", R"({"id":"B","key":")" + digits + R"("})");
+  CHECK(trusted.status == 200);
+  CHECK(trusted.body == R"({"id":"B","key":"ed25519:)" + digits + R"("})");
+  const auto listed = call("GET", "/api/peers");
+  const JsonDocument document{listed.body, 100'000, Language::english};
+  const auto peers = document.root().objects("peers");
+  REQUIRE(peers.size() == 1);
+  CHECK(peers[0].textOr("id") == "B");
+  CHECK(peers[0].textOr("key") == "ed25519:" + digits);
+  CHECK(peers[0].numberOr("sinceMs") > 1'700'000'000'000);
+  CHECK_FALSE(peers[0].has("registered"));  // nobody knows without a server
+
+  const std::string good = "ed25519:" + digits;
+  for (const std::string& body :
+       {R"({"id":"B"})" + std::string{}, R"({"key":")" + good + R"("})", R"({"id":"a b","key":")" + good + R"("})",
+        R"({"id":"B","key":")" + good + R"(0"})", R"({"id":"B","key":"rsa:)" + digits + R"("})",
+        R"({"id":"B","key":5})" + std::string{}, R"({"id":"B","key":")" + good + R"(","more":1})"}) {
+    CAPTURE(body);
+    CHECK(call("POST", "/api/peers", body).status == 400);
+  }
+  CHECK(call("DELETE", "/api/peers/C").status == 404);
+  CHECK(call("DELETE", "/api/peers/a b").status == 404);
+  CHECK(call("DELETE", "/api/peers/B").status == 200);
+  CHECK(call("DELETE", "/api/peers/B").status == 404);
+  CHECK(client.knownPeers().empty());
+}
+
+TEST_CASE_METHOD(ClientFixture, "a proxy is encrypted unless it says otherwise", "[daemon][api]") {
+  const auto encryptionOf = [&](const std::string& more) {
+    const auto made =
+        call("POST", "/api/proxies", R"({"localPort":0,"targetClientId":"B","targetPort":1)" + more + "}");
+    CHECK(made.status == 201);
+    const JsonDocument document{made.body, 100'000, Language::english};
+    return document.root().textOr("encryption");
+  };
+  CHECK(encryptionOf("") == "end-to-end");
+  CHECK(encryptionOf(R"(,"encryption":"end-to-end")") == "end-to-end");
+  CHECK(encryptionOf(R"(,"encryption":"none")") == "none");
 }
 
 TEST_CASE("the server's API wants its token and checks its input", "[daemon][api]") {

@@ -209,6 +209,22 @@ TEST_CASE("stored proxies come back", "[daemon][state]") {
   CHECK(ProxyStore(path, Language::english).list().size() == 1);
 }
 
+TEST_CASE("a stored proxy keeps its encryption; one of before is encrypted", "[daemon][state]") {
+  const TempDir temp;
+  const std::string path = temp.file(kProxyFileName);
+  net::writeFileAtomically(path, R"({"proxies":[{"localPort":8000,"targetClientId":"B","targetPort":1}]})");
+  ProxyStore store{path, Language::english};
+  REQUIRE(store.list().size() == 1);
+  CHECK(store.list()[0].encryption == Encryption::end_to_end);
+  ProxyOptions plain{8001, "B", 22};
+  plain.encryption = Encryption::none;
+  store.add(plain);
+  const auto list = ProxyStore{path, Language::english}.list();
+  REQUIRE(list.size() == 2);
+  CHECK(list[0].encryption == Encryption::end_to_end);
+  CHECK(list[1].encryption == Encryption::none);
+}
+
 TEST_CASE("a damaged store is an error and stays as it is", "[daemon][state]") {
   const TempDir temp;
   const std::string path = temp.file(kProxyFileName);
