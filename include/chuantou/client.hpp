@@ -144,7 +144,8 @@ class Client {
   /// The peer's key is forgotten: whatever it shows next is remembered. False: it was not known.
   /// Throws Error(system_error): the file cannot be written.
   bool forgetPeer(const std::string& peer);
-  /// The peer is known by this key ("ed25519:…") from now on, whatever was remembered; connections that stand, stay.
+  /// The peer is known by this key ("ed25519:…") from now on, whatever was remembered. Connections that stand with
+  /// another one stay; new ones are refused, in both directions.
   /// Throws Error: invalid_argument (no id, or no key), limit_reached, system_error (the file cannot be written; it
   /// then holds until the client ends).
   void trustPeer(const std::string& peer, const std::string& key);

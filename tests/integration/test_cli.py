@@ -28,7 +28,7 @@ class Cli(IntegrationTest):
             self.assertIn("用法", command("run", "--help", lang="zh_CN.UTF-8").stdout)
         for flag in ("--host", "--port", "--token", "--allow-anonymous", "--data-dir", "--config", "--log-level", "--handshake-timeout"):
             self.assertIn(flag, cts("run", "--help").stdout)
-        for flag in ("--server", "--id", "--token", "--port", "--allow", "--local", "--udp-idle-timeout", "--data-dir", "--config"):
+        for flag in ("--server", "--id", "--token", "--port", "--allow", "--local", "--udp-idle-timeout", "--encryption", "--identity", "--data-dir", "--config"):
             self.assertIn(flag, ctc("run", "--help").stdout)
 
     def test_wrong_usage(self):
@@ -53,6 +53,7 @@ class Cli(IntegrationTest):
         """Exit code 1, and how to start one; in both languages."""
         commands = [(ctc, ["status"]), (ctc, ["clients"]), (ctc, ["proxy", "list"]), (ctc, ["proxy", "delete", "1"]), (ctc, ["ping", "B"]),
                     (ctc, ["proxy", "create", "--local-port", "0", "--target-client", "B", "--target-port", "1"]),
+                    (ctc, ["peers"]), (ctc, ["peers", "list"]), (ctc, ["peers", "forget", "B"]), (ctc, ["peers", "trust", "B", "ed25519:" + "0" * 64]),
                     (cts, ["status"]), (cts, ["clients"]), (cts, ["sessions"]), (cts, ["kick", "B"])]
         for command, words in commands:
             for lang, sentence in (("en", f"{command.__name__} is not running"), ("zh", f"{command.__name__} 没有在运行")):

@@ -58,6 +58,7 @@ class Config(IntegrationTest):
             local = ["0:A:{service.port}", "0:A:{other.port}/tcp"]
             allow = "{service.port}@A"
             encryption = "none"
+            identity = "{self.tmp / 'key.pem'}"
             udp-idle-timeout = 30
             log-level = "info"
             log-format = "text"
@@ -66,7 +67,8 @@ class Config(IntegrationTest):
         process = self.start_program("ctc", "run", "--config", config)
         process.out.wait("^registered as B$", timeout=20)
         ports = [int(process.out.wait(rf"^proxy 127\.0\.0\.1:(\d+) -> A:{each.port}$")[1]) for each in (service, other)]
-        a = self.client(server, "A", f"B:{service.port}")
+        self.assertTrue((self.tmp / "key.pem").exists())
+        a = self.client(server, "A", f"B:{service.port}", args=["--encryption", "none"])
         for port in (*ports, a.local_port(f"B:{service.port}")):
             with connect(port) as user:
                 roundtrip(user, b"hello")

@@ -108,6 +108,14 @@ void InboundCarrier::readFrames() {
 }
 
 void InboundCarrier::handle(const Frame& frame) {
+  // Carriers serve many streams: somebody may have said since the handshake that the visitor has another key.
+  if (secure_) {
+    if (const auto key = context_.trust.judge(visitor_.id, visitor_.key); !key) {
+      context_.log.error(LogLevel::error, "trust", key.error());
+      return end();
+    }
+    context_.trust.onProved(visitor_.id, visitor_.key);  // it may have been forgotten
+  }
   if (frame.header.type == wire::FrameType::ping) {
     const auto pong = wire::encodePing(wire::FrameType::pong, std::span{frame.payload}.first<wire::kPingSize>());
     if (!line().sendFrame(pong)) end();

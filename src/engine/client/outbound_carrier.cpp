@@ -154,6 +154,7 @@ void OutboundCarrier::handOverPlain() {
 
 /// The opening frame and the user's first bytes leave in one record.
 void OutboundCarrier::handOverSecure() {
+  context_.trust.onProved(target_.peer, *told_);  // again: it may have been forgotten while the carrier waited
   ++watch_;
   hasServed_ = true;
   std::array<std::uint8_t, wire::kFrameHeaderSize + wire::kMaxFramePayload + wire::kFrameHeaderSize + kFirstBytes> out;
@@ -174,7 +175,8 @@ void OutboundCarrier::handOverSecure() {
 
 bool OutboundCarrier::stillGood() {
   if (finished_) return false;
-  if (!plain_) return true;  // watched, or still on its way
+  // Watched, or still on its way; but somebody may have said meanwhile that the peer has another key.
+  if (!plain_) return !told_ || context_.trust.judge(target_.peer, *told_).ok();
   // A waiting carrier is silent; anything readable is its end.
   char byte;
   const ssize_t n = ::recv(plain_->socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -49,7 +49,7 @@ class OutboundCarrier final : public SessionHandler,
   void drop();
   /// The stream is over, and the line free: it waits for the next one.
   void release();
-  /// Not in use: false when the server or the peer has ended it meanwhile.
+  /// Not in use: false when the server or the peer has ended it meanwhile, or the peer's key is no longer trusted.
   bool stillGood();
   /// It can be opened without waiting.
   bool ready() const noexcept { return ready_ && !finished_; }

@@ -21,7 +21,7 @@ class PeerTrust {
   /// The key that the server says a peer has, against what is remembered. Errors: peer_key_changed, encryption_required
   /// (it has none), limit_reached.
   Result<PublicKey> judge(const ClientId& peer, const wire::PeerKey& told) const;
-  /// The peer has proved that key. A key made for one run only is not worth remembering.
+  /// The peer has proved that key, which is now of use. A key made for one run only is not worth remembering.
   void onProved(const ClientId& peer, const wire::PeerKey& told);
   KnownPeers& known() noexcept { return known_; }
 
