@@ -73,6 +73,8 @@ void OutboundCarrier::shakeHands() {
       });
     case FrameLine::State::ok:
       shaken_ = true;
+      // Nothing is waited for on the socket until the server has said whose key it must be; only what is there keeps it.
+      if (!told_) untilTold_ = shared_from_this();
       return becomeReadyIfProved();
     case FrameLine::State::ended:
     case FrameLine::State::broken:
@@ -82,6 +84,7 @@ void OutboundCarrier::shakeHands() {
 
 void OutboundCarrier::onCreated(SessionId, std::optional<UdpSession>, const wire::PeerKey& peer) {
   if (target_.plain || finished_) return;
+  const auto self = std::exchange(untilTold_, nullptr);
   const auto key = context_.trust.judge(target_.peer, peer);
   if (!key) {
     context_.log.error(LogLevel::error, "trust", key.error());
@@ -201,6 +204,7 @@ void OutboundCarrier::closeSocket() {
 void OutboundCarrier::drop() {
   if (finished_) return;
   finished_ = true;
+  const auto self = std::exchange(untilTold_, nullptr);
   context_.desk.forget(key_);
   closeSocket();
 }
@@ -217,6 +221,7 @@ OutboundCarrier::Verdict OutboundCarrier::fail(const Error& error) {
   if (finished_) return Verdict::fail;
   finished_ = true;
   const auto self = shared_from_this();
+  untilTold_.reset();
   context_.desk.forget(key_);
   closeSocket();
   if (const auto user = std::exchange(user_, nullptr)) user->onCarrierFailed(error);

@@ -88,6 +88,7 @@ class OutboundCarrier final : public SessionHandler,
   DataKey key_;
   TimePoint idleSince_{};
   std::optional<wire::PeerKey> told_;  ///< what the server says of the peer, checked against what is remembered
+  std::shared_ptr<OutboundCarrier> untilTold_;  ///< itself, while the handshake is over and `told_` is not there
   std::uint64_t watch_ = 0;            ///< the wait of an idle carrier; an older one has nothing to say any more
   bool shaken_ = false;
   bool ready_ = false;
