@@ -95,7 +95,9 @@ void InboundCarrier::readFrames() {
     Frame frame;
     switch (line().readFrame(frame)) {
       case FrameLine::State::ok:
+        reading_ = true;
         handle(frame);
+        reading_ = false;
         break;
       case FrameLine::State::wouldBlock:
         return waitForFrame();
@@ -141,7 +143,7 @@ void InboundCarrier::onSeal(const wire::SealFrame& seal) {
     if (error) return self->reject(*error);
     if (!self->line().sendFrame(wire::encodeAccept())) return self->end();
     self->stage_ = Stage::standby;
-    self->waitForFrame();
+    if (!self->reading_) self->waitForFrame();
   });
 }
 

@@ -57,6 +57,7 @@ class InboundCarrier final : public net::DeadlineQueue::Waiter, public std::enab
   std::unique_ptr<SecureLine> secure_;
   std::uint16_t port_ = 0;
   bool answerAtOnce_ = false;
+  bool reading_ = false;  ///< within readFrames(), which waits itself
   std::shared_ptr<net::Pump> pump_;
   std::shared_ptr<StreamPump> securePump_;
 };
