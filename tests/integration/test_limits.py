@@ -218,11 +218,11 @@ class Output(IntegrationTest):
         """`ctc run | head`: the reader is gone, the program stays, also when it has something to say."""
         service = serve_echo(self)
         server = Server(self, port=free_port()).start()
-        self.client(server, "B")
+        b = self.client(server, "B")
         a = Client(self, server, "A", f"B:{service.port}")
         # The shell's `head` closes the pipe after the lines that it wants.
         shell = " ".join(f"'{word}'" for word in a.argv())
-        process = Process(["sh", "-c", f"exec {shell} 2>/dev/null | head -n 3"], "ctc | head", env=environment())
+        process = Process(["sh", "-c", f"exec {shell} 2>/dev/null | head -n 4"], "ctc | head", env=environment())
         self.started.append(process)
         self.addCleanup(process.stop)
         port = int(process.out.wait(r"^proxy 127\.0\.0\.1:(\d+) ")[1])
@@ -231,7 +231,7 @@ class Output(IntegrationTest):
         server.kill()
         server.start()
         server.log.wait("A registered")
-        self.client(server, "B", name="B-again")
+        self.client(server, "B", args=["--identity", b.data_dir / "identity.pem"], name="B-again")
         with connect(port) as user:
             roundtrip(user, b"still there")
 
