@@ -216,7 +216,7 @@ class Tampering(EndToEnd):
         turn = itertools.cycle(modes)
         if fresh:
             for each in self.middles.values():
-                each.break_off_all()
+                wait_until(lambda one=each: one.break_off_all() or not one.channels, "the carriers of before are gone")
 
         def plan():
             aligned = chance.random() < 0.5
@@ -468,8 +468,7 @@ class Impostors(EndToEnd):
         self.works(port)
         known = a.command("peers", "--json").stdout
         lying = True
-        middle.break_off_all()
-        wait_until(lambda: not middle.channels, "the carriers of before are gone")
+        wait_until(lambda: middle.break_off_all() or not middle.channels, "the carriers of before are gone")
         self.refused(port)
         a.log.wait('client "B" has another key than before')
         self.assertIn(mallory.identity.text, a.log.text())
@@ -708,6 +707,34 @@ class Carriers(EndToEnd):
         self.assertGreater(len(shaken), 20)
         # The first one, and the one that was made ready beside it before its ticket had come.
         self.assertLessEqual(len(full), min(first, 2))
+
+    def test_a_key_that_is_told_late(self):
+        """The data channel may be faster than the control channel: the handshake is over before A hears whose key it must have seen."""
+        server = self.server(token=TOKEN)
+        service, datagrams = serve_echo(self), serve_udp_echo(self)
+        self.client(server, "B")
+        late = []
+
+        def shaken():
+            # ClientHello, ChangeCipherSpec, and A's proof of its key.
+            channels = list(middle.channels)
+            return channels and all(channel.directions[UP].records >= 3 for channel in channels)
+
+        def delay(direction, message):
+            if message["type"] == "create_session" and message["payload"]["relayAddr"]["protocol"] == "tcp":
+                try:
+                    late.append(wait_until(shaken, "the handshakes are over", timeout=2))
+                except AssertionError:
+                    pass  # it was broken off
+            return message
+
+        middle = Middle(self, server, delay)
+        a = self.client(middle.in_place_of(server), "A", f"B:{service.port}", f"B:{datagrams.port}/udp")
+        for _ in range(10):
+            self.works(a.local_port(f"B:{service.port}"))
+            self.udp_works(self.udp_user(a.local_port(f"B:{datagrams.port}")), b"hello")
+            wait_until(lambda: middle.break_off_all() or not middle.channels, "the next carriers are new")
+        self.assertGreaterEqual(len(late), 10)
 
     def test_bytes_and_ends(self):
         """Bulk, half-closes and resets over one proxy, one after the other and at once, on carriers that are used again."""

@@ -48,6 +48,11 @@ class _Direction:
         self.fired = None
         self.ended = False
 
+    @property
+    def records(self):
+        """How many whole ones of TLS have come."""
+        return len(self._starts) - 1
+
     def arm(self, tamper):
         with self._lock:
             self._tamper, self._from = tamper, self.received + (tamper.offset if tamper else 0)
