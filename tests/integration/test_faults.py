@@ -107,7 +107,8 @@ class Faults(IntegrationTest):
         self.a.kill()
         wait_until(transfers.all_ended, "the connections end with their client")
         wait_until(lambda: self.service.active == 0, "the service's connections end too")
-        replacement = Client(self, self.relay, "A", f"{self.port}:B:{self.service.port}", name="ctc-A-again")
+        replacement = Client(self, self.relay, "A", f"{self.port}:B:{self.service.port}", name="ctc-A-again",
+                             args=["--identity", self.a.data_dir / "identity.pem"])
         begin = time.monotonic()
         replacement.spawn()
         self.back_after(begin, "the initiator's client")
