@@ -18,7 +18,7 @@ import unittest
 from harness import (IntegrationTest, TcpService, connect, ctc, echo, expect_reset_user, free_port, main, recv_exactly, roundtrip, seconds,
                      serve_echo, wait_until)
 from harness.net import abandon
-from harness.protocol import ACCEPT, REJECT, ControlChannel, UdpEnd, open_frame, read_frame
+from harness.protocol import ACCEPT, PLAIN, REJECT, ControlChannel, Identity, UdpEnd, open_frame, read_frame
 
 OWN, OTHER, OWN6 = "10.99.0.1", "10.99.0.2", "fd99::1"
 ADDRESSES = [f"{OWN}/24", f"{OTHER}/24", "192.168.77.7/32", "169.254.169.254/32", "100.100.100.200/32", "168.63.129.16/32", f"{OWN6}/64",
@@ -34,6 +34,7 @@ HOSTS = f"""127.0.0.1 localhost loop
 ::ffff:127.0.0.1 mapped
 fe80::5 linklocal
 """
+_KEY = Identity()  # of our own client, which registers the same name again and again
 _INSIDE = "CHUANTOU_TEST_NETWORK"
 _NOT_ALLOWED = 108
 IP_PKTINFO = 8  # Linux; the socket module does not have it
@@ -115,7 +116,7 @@ class Everywhere:
 class Allow(IntegrationTest):
     def raw(self, server, name="raw"):
         me = ControlChannel(self, server.port, server.host)
-        self.assertTrue(me.register(name)["success"])
+        self.assertTrue(me.register(name, key=_KEY)["success"])
         return me
 
     def asked(self, me, peer, port, host):
@@ -160,7 +161,7 @@ class Allow(IntegrationTest):
         """Loopback under its names, TCP and UDP; no other address of this machine, no name."""
         server = self.server()
         service = Everywhere(self)
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         me = self.raw(server)
         for host in ("", "localhost", "LocalHost", "localhost.", "127.0.0.1", "::1", "0:0:0:0:0:0:0:1"):
             with self.subTest(host):
@@ -183,8 +184,8 @@ class Allow(IntegrationTest):
         """Forbidden addresses and odd spellings, asked for by a client that would send anything, of targets with and without rules."""
         server = self.server()
         service = Everywhere(self)
-        self.client(server, "default")
-        self.client(server, "generous", args=["--allow", "*", "--allow", "0.0.0.0/0:*,[::]/0:*,127.0.0.0/8:*"])
+        self.client(server, "default", args=PLAIN)
+        self.client(server, "generous", args=[*PLAIN, "--allow", "*", "--allow", "0.0.0.0/0:*,[::]/0:*,127.0.0.0/8:*"])
         spellings = FORBIDDEN + ODD + UNPRINTABLE
         self.assertGreaterEqual(len(spellings), 80)
         for peer in ("default", "generous"):
@@ -242,7 +243,7 @@ class Allow(IntegrationTest):
                  (f"{OWN}:{port}@other", OWN, False)]
         for number, (rule, host, allowed) in enumerate(cases):
             with self.subTest(rule=rule, host=host):
-                b = self.client(server, f"B{number}", args=["--allow", rule])
+                b = self.client(server, f"B{number}", args=[*PLAIN, "--allow", rule])
                 me = self.raw(server)
                 if allowed:
                     self.assertEqual(self.by_udp(me, server, b.id, port, host), "hello")
@@ -262,7 +263,7 @@ class Allow(IntegrationTest):
         service = Everywhere(self)
         port = service.port
         names = ["loop", "both", "metadata", "zero", "debian", "mapped", "linklocal"]
-        rules = [word for name in names for word in ("--allow", f"{name}:{port}")]
+        rules = [*PLAIN, *(word for name in names for word in ("--allow", f"{name}:{port}"))]
         self.client(server, "B", args=rules)
         me = self.raw(server)
         for name in names:
@@ -282,7 +283,7 @@ class Allow(IntegrationTest):
 
     def test_a_name_that_nobody_knows(self):
         server = self.server()
-        self.client(server, "B", args=["--allow", "no-such-host.invalid:80"])
+        self.client(server, "B", args=[*PLAIN, "--allow", "no-such-host.invalid:80"])
         me = self.raw(server)
         self.assertEqual(self.asked(me, "B", 80, "no-such-host.invalid"), 107)
         self.assertEqual(self.by_udp(self.raw(server, "udp"), server, "B", 80, "no-such-host.invalid"), "target_unreachable")
@@ -339,9 +340,9 @@ class Strangers(IntegrationTest):
         for number, (rules, allowed) in enumerate(cases):
             with self.subTest(rules=rules):
                 peer = f"B{number}"
-                b = self.client(silent, peer, args=[word for rule in rules for word in ("--allow", rule)])
+                b = self.client(silent, peer, args=[*PLAIN, *(word for rule in rules for word in ("--allow", rule))])
                 me = ControlChannel(self, server.port)
-                self.assertTrue(me.register("raw")["success"])
+                self.assertTrue(me.register("raw", key=_KEY)["success"])
                 if not allowed:
                     for protocol in ("tcp", "udp"):
                         me.request(peer, service.port, protocol=protocol)

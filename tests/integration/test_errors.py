@@ -54,7 +54,7 @@ class Errors(IntegrationTest):
             with self.subTest(rules=rules):
                 args = [word for rule in rules for word in ("--allow", rule)]
                 b = self.client(server, f"B{number}", args=args)
-                a = self.client(server, "A", f"B{number}:{port}", name=f"A{number}")
+                a = self.client(server, "A", f"B{number}:{port}", args=["--identity", self.tmp / "A.pem"], name=f"A{number}")
                 if allowed:
                     with connect(a.local_port(f"B{number}:{port}")) as user:
                         roundtrip(user, b"allowed")
@@ -66,7 +66,7 @@ class Errors(IntegrationTest):
     def test_unknown_peer(self):
         server = self.server()
         for lang, sentence in (("en", 'no client "nobody" is known to the server'), ("zh", '服务器不认识客户端 "nobody"')):
-            a = self.client(server, "A", "nobody:80", args=["--lang", lang], name=f"A-{lang}")
+            a = self.client(server, "A", "nobody:80", args=["--lang", lang, "--identity", self.tmp / "A.pem"], name=f"A-{lang}")
             expect_reset_user(a.local_port("nobody:80"), b"anybody there?")
             a.log.wait(sentence)
             a.stop()

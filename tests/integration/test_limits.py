@@ -222,7 +222,7 @@ class Output(IntegrationTest):
         a = Client(self, server, "A", f"B:{service.port}")
         # The shell's `head` closes the pipe after the lines that it wants.
         shell = " ".join(f"'{word}'" for word in a.argv())
-        process = Process(["sh", "-c", f"exec {shell} 2>/dev/null | head -n 3"], "ctc | head", env=environment())
+        process = Process(["sh", "-c", f"exec {shell} 2>/dev/null | head -n 4"], "ctc | head", env=environment())
         self.started.append(process)
         self.addCleanup(process.stop)
         port = int(process.out.wait(r"^proxy 127\.0\.0\.1:(\d+) ")[1])

@@ -7,6 +7,10 @@ from harness.protocol import ControlChannel, Identity
 
 
 class Takeover(IntegrationTest):
+    def again(self, first, **options):
+        """Another ctc with the name and the key of the first one."""
+        return self.client(first.server, first.id, args=["--identity", first.data_dir / "identity.pem"], name=f"{first.name}-again", **options)
+
     def test_by_hand(self):
         """The messages of docs/PROTOCOL.md, from both sides of a takeover."""
         server = self.server()
@@ -39,7 +43,7 @@ class Takeover(IntegrationTest):
         """The old program says why it was replaced and does not fight for the id."""
         server = self.server()
         old = self.client(server, "B")
-        new = self.client(server, "B", name="ctc-B-new", like=old)
+        new = self.again(old)
         sentence = old.log.wait(r'another connection registered the (same )?id "B"')
         self.assertTrue(sentence)
         # It may end or stay, but the id stays where it went: a fight would show as further registrations.
@@ -54,10 +58,37 @@ class Takeover(IntegrationTest):
         self.assertNotIn("another connection", new.log.text())
         self.assertTrue(new.process.running)
 
+    def test_another_key(self):
+        """Without the key of the first one nothing is taken over: the second one says so and ends, also when the first has gone."""
+        server = self.server()
+        service = serve_echo(self)
+        owner = self.client(server, "B")
+        port = self.client(server, "A", f"B:{service.port}").local_port(f"B:{service.port}")
+        with connect(port) as user:
+            roundtrip(user, b"before")
+            for online in (True, False):
+                with self.subTest(online=online):
+                    if not online:
+                        owner.stop()
+                    for words in ([], ["--lang", "zh"]):
+                        thief = Client(self, server, "B", name="ctc-B-thief", args=words).spawn()
+                        self.assertEqual(thief.process.wait(), 1)
+                        self.assertNotIn("registered as", thief.process.out.text())
+                        self.assertIn("属于另一个密钥" if words else "belongs to another key", thief.log.text())
+                        self.assertIn("cts release B", thief.log.text())
+                    if online:
+                        roundtrip(user, b"undisturbed")
+                        self.assertTrue(owner.process.running)
+                        self.assertNotIn("another connection", owner.log.text())
+        # The owner comes back to its name.
+        owner.start()
+        with connect(port) as user:
+            roundtrip(user, b"after")
+
     def test_chinese(self):
         server = self.server()
         old = self.client(server, "B", args=["--lang", "zh"])
-        self.client(server, "B", name="ctc-B-new", like=old)
+        self.again(old)
         old.log.wait('另一个连接注册了相同的标识 "B"')
 
     def test_sessions_go_on(self):
@@ -92,7 +123,7 @@ class Takeover(IntegrationTest):
         # Stopped, the old program cannot close its connection: to the server it looks like a cut cable.
         b.process.signal(signal.SIGSTOP)
         self.addCleanup(b.process.signal, signal.SIGCONT)
-        Client(self, server, "B", name="ctc-B-back", like=b).start()
+        self.again(b)
 
         def works():
             with connect(port, timeout=1) as user:

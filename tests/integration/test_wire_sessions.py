@@ -5,7 +5,7 @@ import socket
 
 from harness import (IntegrationTest, connect, expect_eof, expect_reset, free_port, main, random_bytes, recv_exactly, roundtrip, seconds,
                      serve_echo)
-from harness.protocol import (ACCEPT, OPEN, PING, PONG, REJECT, ControlChannel, frame, new_key, open_frame, read_frame)
+from harness.protocol import (ACCEPT, OPEN, PING, PONG, REJECT, ControlChannel, PLAIN, frame, new_key, open_frame, read_frame)
 
 
 class Sessions(IntegrationTest):
@@ -31,7 +31,7 @@ class Sessions(IntegrationTest):
 
     def test_initiator(self):
         server = self.server()
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         service = serve_echo(self)
         me = self.registered(server, "raw")
         [key] = me.request("B", service.port)
@@ -52,7 +52,7 @@ class Sessions(IntegrationTest):
     def test_one_byte_at_a_time(self):
         """Preface, OPEN and payload, each byte in a packet of its own."""
         server = self.server()
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         service = serve_echo(self)
         me = self.registered(server, "raw", step=1)
         [key] = me.request("B", service.port)
@@ -64,7 +64,7 @@ class Sessions(IntegrationTest):
 
     def test_a_data_channel_before_its_request(self):
         server = self.server()
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         service = serve_echo(self)
         me = self.registered(server, "raw")
         key = new_key()
@@ -78,7 +78,7 @@ class Sessions(IntegrationTest):
     def test_many_sessions_in_one_request(self):
         """64 keys, the most that a request may have; all are warm carriers until they are opened, in any order."""
         server = self.server()
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         service = serve_echo(self)
         me = self.registered(server, "raw")
         keys = me.request("B", service.port, count=64)
@@ -99,7 +99,7 @@ class Sessions(IntegrationTest):
     def test_why_a_target_refuses(self):
         server = self.server()
         closed = free_port()
-        self.client(server, "B", args=["--allow", f"{closed}", "--allow", "no-such-host.invalid:80"])
+        self.client(server, "B", args=[*PLAIN, "--allow", f"{closed}", "--allow", "no-such-host.invalid:80"])
         me = self.registered(server, "raw")
         for code, (port, host) in {106: (closed, ""), 107: (80, "no-such-host.invalid")}.items():
             with self.subTest(code):
@@ -118,7 +118,7 @@ class Sessions(IntegrationTest):
         """Asked for openly, the session is refused; asked for in OPEN only, behind an allowed request, the carrier is."""
         server = self.server()
         allowed, secret = serve_echo(self), serve_echo(self)
-        self.client(server, "B", args=["--allow", str(allowed.port)])
+        self.client(server, "B", args=[*PLAIN, "--allow", str(allowed.port)])
         me = self.registered(server, "raw")
         [key] = me.request("B", secret.port)
         refused = me.expect("reject_session")
@@ -134,7 +134,7 @@ class Sessions(IntegrationTest):
         """Without a rule nothing but the loopback is offered, in whatever spelling it is asked for."""
         server = self.server()
         service = serve_echo(self)
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         me = self.registered(server, "raw")
         for host in ("0.0.0.0", "192.0.2.1", "::", "example.invalid", "127.0.0.1.example.invalid", "10.0.0.1", "::ffff:10.0.0.1"):
             with self.subTest(host):
@@ -147,7 +147,7 @@ class Sessions(IntegrationTest):
         """What is not a carrier ends that carrier and nothing else."""
         server = self.server()
         service = serve_echo(self)
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         me = self.registered(server, "raw")
         for name, wrong in {"unknown type": frame(77), "too long": bytes([PING, 0, 2, 1]) + bytes(513), "ACCEPT from A": frame(ACCEPT),
                             "short OPEN": frame(OPEN, b"\0")}.items():
@@ -170,7 +170,7 @@ class Sessions(IntegrationTest):
     def test_target(self):
         server = self.server()
         me = self.registered(server, "raw")
-        user = connect(self.client(server, "A", "raw:4711").local_port("raw:4711"))
+        user = connect(self.client(server, "A", "raw:4711", args=PLAIN).local_port("raw:4711"))
         self.addCleanup(user.close)
         user.sendall(b"request")
         channel = self.first_open(me, 4711)
@@ -183,7 +183,7 @@ class Sessions(IntegrationTest):
         """The user's connection is reset, and A's log has the target's own words."""
         server = self.server()
         me = self.registered(server, "raw")
-        a = self.client(server, "A", "raw:4711")
+        a = self.client(server, "A", "raw:4711", args=PLAIN)
         user = connect(a.local_port("raw:4711"))
         self.addCleanup(user.close)
         channel = self.first_open(me, 4711)

@@ -4,7 +4,7 @@ import socket
 import struct
 
 from harness import IntegrationTest, main, random_bytes, seconds, serve_udp_echo
-from harness.protocol import ControlChannel, UdpEnd
+from harness.protocol import ControlChannel, PLAIN, UdpEnd
 
 _FRAGMENT = 0x20000000  # bit 29 of the session: the packet is a piece of a datagram
 
@@ -52,7 +52,7 @@ class WireUdp(IntegrationTest):
 
     def test_to_a_real_client(self):
         server = self.server()
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         service = serve_udp_echo(self)
         end = self.flow_to(self.registered(server, "raw"), server, "B", service.port)
         for size in (0, 1, 1400, 8192, 65000):
@@ -63,7 +63,7 @@ class WireUdp(IntegrationTest):
     def test_fragments_to_a_real_client(self):
         """The largest datagram in pieces; an unfinished one is dropped when the next begins."""
         server = self.server()
-        self.client(server, "B")
+        self.client(server, "B", args=PLAIN)
         service = serve_udp_echo(self)
         end = self.flow_to(self.registered(server, "raw"), server, "B", service.port)
         data = random_bytes(65507)

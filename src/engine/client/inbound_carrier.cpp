@@ -164,7 +164,7 @@ void InboundCarrier::onOpen(const wire::OpenFrame& open) {
   if (!decision.allowed()) return reject(Error{Errc::not_allowed, where});
   net::dialTarget(context_.thread.context(), decision, open.port, kServiceDialDeadline,
                   [self = shared_from_this(), where](const net::ErrorCode& ec, net::TcpSocket service) {
-                    if (!self->targets_) return;
+                    if (!self->targets_) return ec ? void() : net::closeWithReset(service);
                     if (ec) return self->reject(net::serviceError(ec, where));
                     self->onServiceReached(std::move(service));
                   });
@@ -172,7 +172,10 @@ void InboundCarrier::onOpen(const wire::OpenFrame& open) {
 
 void InboundCarrier::onServiceReached(net::TcpSocket service) {
   // Unless the initiator waits for it, ACCEPT waits (200 ms at the most) for the service's first bytes, to leave with them.
-  if (!line().sendFrame(wire::encodeAccept(), !answerAtOnce_)) return end();
+  if (!line().sendFrame(wire::encodeAccept(), !answerAtOnce_)) {
+    net::closeWithReset(service);  // an end would say that the user had nothing to say
+    return end();
+  }
   stage_ = Stage::open;
   ++context_.counters.inboundActive;
   if (secure_) {

@@ -74,6 +74,7 @@ void OutboundCarrier::shakeHands() {
       });
     case FrameLine::State::ok:
       shaken_ = true;
+      // Nothing is waited for on the socket until the server has said whose key it must be; only what is there keeps it.
       if (!told_) untilTold_ = shared_from_this();
       return becomeReadyIfProved();
     case FrameLine::State::ended:
@@ -84,6 +85,7 @@ void OutboundCarrier::shakeHands() {
 
 void OutboundCarrier::onCreated(SessionId, std::optional<UdpSession>, const wire::PeerKey& peer) {
   if (target_.plain || finished_) return;
+  const auto self = std::exchange(untilTold_, nullptr);
   const auto key = context_.trust.judge(target_.peer, peer);
   if (!key) {
     context_.log.error(LogLevel::error, "trust", key.error());

@@ -17,6 +17,7 @@ from .websocket import Closed, WebSocket
 OPEN, ACCEPT, REJECT, PING, PONG = 1, 2, 3, 4, 5
 ANSWER_AT_ONCE = 1
 MAX_MESSAGE = 65536
+PLAIN = ["--encryption", "none"]  # for a ctc that has to do with carriers of this client, which are not encrypted
 
 
 def new_key():
@@ -130,11 +131,12 @@ class ControlChannel:
         self.send("get_client_list")
         return [client["id"] for client in self.expect("client_list")["clients"]]
 
-    def request(self, peer, port, count=1, protocol="tcp", keys=None, host=None):
-        """Sends a connect_request; returns its keys."""
+    def request(self, peer, port, count=1, protocol="tcp", keys=None, host=None, plain=True):
+        """Sends a connect_request; returns its keys. Plain: what follows is not encrypted, which the peer must have agreed to
+        (--encryption none)."""
         keys = keys or [new_key() for _ in range(count)]
-        where = {"remoteHost": host} if host else {}
-        self.send("connect_request", toClientId=peer, remotePort=port, localPort=0, protocol=protocol, keys=keys, **where)
+        more = {**({"remoteHost": host} if host else {}), **({"plain": True} if plain else {})}
+        self.send("connect_request", toClientId=peer, remotePort=port, localPort=0, protocol=protocol, keys=keys, **more)
         return keys
 
     def data_channel(self, key, step=None):
