@@ -42,11 +42,13 @@ void MessageChannel::start(std::span<const std::uint8_t> first) {
 }
 
 void MessageChannel::waitReadable() {
-  socket().async_wait(TcpSocket::wait_read, [self = shared_from_this()](const ErrorCode& ec) {
+  const auto readable = [self = shared_from_this()](const ErrorCode& ec) {
     if (self->closed_) return;
     if (ec) return self->finish(ec.message());
     self->readAvailable();
-  });
+  };
+  if (tls_) return tls_->waitReadable(readable);
+  socket_.async_wait(TcpSocket::wait_read, readable);
 }
 
 void MessageChannel::readAvailable() {

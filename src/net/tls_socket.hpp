@@ -37,13 +37,12 @@ class TlsSocket final : private crypto::TlsTransport {
   /// Says goodbye, as far as the socket takes it now.
   void sayGoodbye();
 
-  /// The handlers must keep this object alive.
+  /// Before the next read, after one that found nothing: it takes the socket for empty until this was called. What is waited for may
+  /// come after this object's end, by which it is cancelled.
   template <class F>
   void waitReadable(F f) {
-    socket_.async_wait(TcpSocket::wait_read, [this, f = std::move(f)](const ErrorCode& ec) mutable {
-      dry_ = false;
-      f(ec);
-    });
+    dry_ = false;
+    socket_.async_wait(TcpSocket::wait_read, std::move(f));
   }
   template <class F>
   void waitWritable(F f) {
@@ -67,7 +66,7 @@ class TlsSocket final : private crypto::TlsTransport {
   std::size_t queueSent_ = 0;
   std::uint64_t sinceKey_ = 0;  ///< bytes encrypted with the present key
   std::size_t staged_ = 0;  ///< ciphertext of the call in progress, in the thread's buffer
-  bool dry_ = false;        ///< the last read emptied the socket; until it is readable again
+  bool dry_ = false;        ///< the last read emptied the socket; until it is waited for
   bool broken_ = false;
 };
 

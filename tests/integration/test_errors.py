@@ -50,11 +50,12 @@ class Errors(IntegrationTest):
         port = service.port
         cases = [([f"{port - 1}-{port + 1}"], True), ([f"1,{port},2"], True), ([f"{port}@A"], True), ([f"{port}@C"], False),
                  (["none"], False), (["*"], True), ([str(port - 1), str(port + 1)], False), (["1-2", f"127.0.0.1:{port}"], True)]
+        a = None
         for number, (rules, allowed) in enumerate(cases):
             with self.subTest(rules=rules):
                 args = [word for rule in rules for word in ("--allow", rule)]
                 b = self.client(server, f"B{number}", args=args)
-                a = self.client(server, "A", f"B{number}:{port}", args=["--identity", self.tmp / "A.pem"], name=f"A{number}")
+                a = self.client(server, "A", f"B{number}:{port}", name=f"A{number}", like=a)
                 if allowed:
                     with connect(a.local_port(f"B{number}:{port}")) as user:
                         roundtrip(user, b"allowed")
@@ -65,8 +66,9 @@ class Errors(IntegrationTest):
 
     def test_unknown_peer(self):
         server = self.server()
+        a = None
         for lang, sentence in (("en", 'no client "nobody" is known to the server'), ("zh", '服务器不认识客户端 "nobody"')):
-            a = self.client(server, "A", "nobody:80", args=["--lang", lang, "--identity", self.tmp / "A.pem"], name=f"A-{lang}")
+            a = self.client(server, "A", "nobody:80", args=["--lang", lang], name=f"A-{lang}", like=a)
             expect_reset_user(a.local_port("nobody:80"), b"anybody there?")
             a.log.wait(sentence)
             a.stop()

@@ -14,13 +14,13 @@ MEGABYTES = int(os.environ.get("CHUANTOU_BULK_MB", "100"))
 
 
 class DataTls(IntegrationTest):
-    def arrange(self, *services, a_tls=True, b_tls=True, server_args=()):
+    def arrange(self, *services, a_tls=True, b_tls=True, server_args=(), client_args=()):
         """A server and two clients that reach it by wss://; the local ports of A, one for each service at B."""
         self.cts = Server(self, token="secret", args=server_args).start()
         pin = self.cts.fingerprint
 
         def client(name, tls, *forwards):
-            args = ["--fingerprint", pin, *(["--data-tls"] if tls else [])]
+            args = ["--fingerprint", pin, *(["--data-tls"] if tls else []), *client_args]
             return Client(self, self.cts, name, *forwards, url=self.cts.secure_url, args=args).start()
 
         self.b = client("B", b_tls)
@@ -123,20 +123,23 @@ class DataTls(IntegrationTest):
         echo = serve_echo(self)
         for title, tls in (("inside", True), ("plain", False)):
             with self.subTest(title):
-                port, = self.arrange(echo, a_tls=tls, b_tls=tls)
+                # Without encryption between the clients: what hides the bytes must be this TLS.
+                port, = self.arrange(echo, a_tls=tls, b_tls=tls, client_args=["--encryption", "none"])
                 secret = b"the-secret-of-the-users-" + random_bytes(8).hex().encode()
                 capture = Capture(self, self.cts.port, f"{title}.pcap")
                 with connect(port) as user:
                     for _ in range(20):
                         roundtrip(user, secret * 100)
-                streams = capture.streams()
-                self.assertGreater(sum(map(len, streams)), 2 * 20 * 100 * len(secret))
+                least = 2 * 20 * 100 * len(secret)
+                streams = capture.streams(least)
+                self.assertGreater(sum(map(len, streams)), least)
                 seen = any(secret in stream for stream in streams)
                 strange = [stream[:20] for stream in streams if not is_tls(stream)]
                 if tls:
                     self.assertFalse(seen, "the user's bytes are on the wire")
                     self.assertEqual(strange, [])
                 else:
+                    self.assertTrue(seen, "the capture would not have seen the user's bytes")
                     self.assertTrue(strange, "the capture would not have seen it")
                 for each in (self.a, self.b, self.cts):
                     each.stop()
@@ -175,15 +178,20 @@ class Capture:
         self._port = port
         self._process = test.start([self._tshark, "-i", "lo", "-f", f"tcp port {port}", "-s", "0", "-B", "64", "-w", self._file], "tshark")
         self._process.err.wait(r"Capturing on")
-        # It says so a little before it does so: a connection that it must see is the proof.
+        # It says so a little before it does so: a connection that it must see is the proof, and makes the file grow.
+        self._sizes = set()
         wait_until(self._sees, "tshark captures")
 
     def _sees(self):
         connect(self._port).close()
-        return self._file.exists() and self._file.stat().st_size > 500
+        if self._file.exists() and self._file.stat().st_size > 0:
+            self._sizes.add(self._file.stat().st_size)
+        return len(self._sizes) > 1
 
-    def streams(self):
-        """The bytes of each direction of each connection."""
+    def streams(self, least):
+        """The bytes of each direction of each connection, which are more than `least` in all."""
+        # It writes what it has seen a little later, and nothing more once it is stopped. A twentieth is for the packets' headers.
+        wait_until(lambda: self._file.stat().st_size > least * 1.05 + 20_000, "tshark has written what it saw")
         self._process.stop()
         lines = run([self._tshark, "-r", self._file, "-Y", "tcp.len > 0", "-T", "fields", "-e", "ip.src", "-e", "tcp.srcport", "-e",
                      "tcp.dstport", "-e", "tcp.seq_raw", "-e", "tcp.payload"], timeout=60).stdout.splitlines()

@@ -1,13 +1,12 @@
 #!/usr/bin/python3
 """Strangers and slow ones at the port's TLS: deadlines, garbage, and what waits for those who do not read."""
-import json
 import socket
 import ssl
 import time
 
 from harness import Client, IntegrationTest, SANITIZED, connect, main, seconds, wait_until
 from harness.certificates import shown, tls_connect
-from harness.websocket import WebSocket
+from harness.protocol import ControlChannel
 
 HANDSHAKE_MS = 1500
 
@@ -16,6 +15,10 @@ class SlowHandshakes(IntegrationTest):
     def setUp(self):
         super().setUp()
         self.cts = self.server(args=["--handshake-timeout", str(HANDSHAKE_MS)])
+
+    def pending(self):
+        """How many have not proved themselves, but for the connection that asks."""
+        return self.cts.status()["pendingConnections"] - 1
 
     def hello(self):
         """A ClientHello by Python's ssl."""
@@ -60,7 +63,7 @@ class SlowHandshakes(IntegrationTest):
             begin = time.monotonic()
             stranger.settimeout(seconds(HANDSHAKE_MS / 1000 + 5))
             stranger.sendall(data)
-            wait_until(lambda: self.cts.status()["pendingConnections"] == 1, "it is counted as pending", timeout=HANDSHAKE_MS / 1000)
+            wait_until(lambda: self.pending() == 1, "it is counted as pending", timeout=HANDSHAKE_MS / 1000)
             try:
                 while stranger.recv(65536):
                     pass
@@ -68,7 +71,7 @@ class SlowHandshakes(IntegrationTest):
                 pass
             took = time.monotonic() - begin
         self.assertGreater(took, HANDSHAKE_MS / 1000 * 0.8, "closed too early")
-        wait_until(lambda: self.cts.status()["pendingConnections"] == 0, "it is not pending any more")
+        wait_until(lambda: self.pending() == 0, "it is not pending any more")
 
     def test_silence_in_the_middle(self):
         hello = self.hello()[2].read()
@@ -82,7 +85,7 @@ class SlowHandshakes(IntegrationTest):
         with tls_connect(self, self.cts.port) as connection:
             connection.settimeout(seconds(HANDSHAKE_MS / 1000 + 5))
             connection.sendall(b"\xfd")
-            self.assertEqual(self.cts.status()["pendingConnections"], 1)
+            self.assertEqual(self.pending(), 1)
             try:
                 self.assertEqual(connection.recv(100), b"")
             except (ConnectionError, ssl.SSLEOFError):
@@ -104,7 +107,7 @@ class SlowHandshakes(IntegrationTest):
                 except OSError as error:
                     self.assertNotIsInstance(error, TimeoutError)
                 self.assertTrue(answer == b"" or (answer[:2] == b"\x15\x03" and len(answer) == 7), answer)
-        self.assertEqual(self.cts.status()["pendingConnections"], 0)
+        self.assertEqual(self.pending(), 0)
 
     def test_many_silent_ones_at_once(self):
         hello = self.hello()[2].read()
@@ -112,11 +115,11 @@ class SlowHandshakes(IntegrationTest):
         for _ in range(200):
             strangers.append(connect(self.cts.port))
             strangers[-1].sendall(hello)
-        wait_until(lambda: self.cts.status()["pendingConnections"] >= 150, "they are pending", timeout=HANDSHAKE_MS / 1000)
+        wait_until(lambda: self.pending() >= 150, "they are pending", timeout=HANDSHAKE_MS / 1000)
         self.assertEqual(shown(self, self.cts.port), self.cts.fingerprint)  # and in nobody's way
         for stranger in strangers:
             stranger.close()
-        wait_until(lambda: self.cts.status()["pendingConnections"] == 0, "they are gone")
+        wait_until(lambda: self.pending() == 0, "they are gone")
 
     def test_stopping_in_the_middle_of_handshakes(self):
         """Both programs end at once and well; a sanitizer would tell what they leave behind."""
@@ -126,7 +129,7 @@ class SlowHandshakes(IntegrationTest):
             stranger.sendall(hello[:size])
         strangers[3].recv(1)  # the server's flight
         waiting = tls_connect(self, self.cts.port)
-        wait_until(lambda: self.cts.status()["pendingConnections"] == 5, "all are pending", timeout=HANDSHAKE_MS / 1000)
+        wait_until(lambda: self.pending() == 5, "all are pending", timeout=HANDSHAKE_MS / 1000)
         self.assertEqual(self.cts.stop(), 0)
         for each in (*strangers, waiting):
             each.close()
@@ -144,10 +147,9 @@ class SlowReaders(IntegrationTest):
     def test_questions_whose_answers_nobody_reads(self):
         """What waits for a client inside TLS has the same limit as without."""
         cts = self.server()
-        rude = WebSocket(cts.port, connection=tls_connect(self, cts.port))
-        self.addCleanup(rude.close)
-        rude.send_json({"type": "register", "payload": {"clientId": "rude", "version": 1}})
-        self.assertTrue(json.loads(rude.receive())["payload"]["success"])
+        channel = ControlChannel(self, cts.port, connection=tls_connect(self, cts.port))
+        self.assertTrue(channel.register("rude")["success"])
+        rude = channel.socket
         before = cts.process.resident_kib()
         question = b"\x81\xa7\0\0\0\0" + b'{"type":"get_client_list","payload":{}}'
         self.assertEqual(len(question), 6 + 0x27)

@@ -10,7 +10,7 @@ import time
 from harness import main, recv_exactly, wait_until
 from harness.chuantou import cts
 from harness.protocol import Identity
-from harness.registration import MAIN, RegistrationTest
+from harness.registration import JOIN, MAIN, RegistrationTest
 
 WITHIN = 5  # seconds from the end of a token to that of its clients
 # More failures than the server takes of one address a minute; that limit is test_pressure's.
@@ -188,17 +188,17 @@ class Tokens(RegistrationTest):
 
     def test_rotating(self):
         server = self.server(host="0.0.0.0")
-        old = server.process.out.wait(r"--token ([0-9a-f]{32,})$")[1]
+        old = server.process.out.wait(rf"^join: {JOIN}$")[1]
         key = Identity()
         client = self.joined(server, "A", old, key)
-        new = re.search(r"--token ([0-9a-f]{32,})$", server.command("token", "rotate").stdout.strip())[1]
+        new = re.search(rf"^{JOIN}$", server.command("token", "rotate").stdout.strip())[1]
         self.assertNotEqual(old, new)
         self.assertEqual(self.refused(server, "A", old, key)[0], "auth_failed")
         self.assertEqual(client.clients(), ["A"])
         self.joined(server, "B", new)
         server.command("token", "rotate", "--disconnect")
         self.assertEqual(client.closed(timeout=WITHIN), ["auth_failed"])
-        newest = re.search(r"--token ([0-9a-f]{32,})$", server.command("token").stdout.strip())[1]
+        newest = re.search(rf"^{JOIN}$", server.command("token").stdout.strip())[1]
         self.restarted(server)
         self.assertEqual(self.refused(server, "A", new, key)[0], "auth_failed")
         self.joined(server, "A", newest, key)

@@ -58,10 +58,11 @@ KEYLESS = object()  # instead of an Identity: a client that has none
 class ControlChannel:
     """A control connection. Messages that come between are kept until somebody expects them."""
 
-    def __init__(self, test, port, host="127.0.0.1", step=None):
+    def __init__(self, test, port, host="127.0.0.1", step=None, connection=None):
+        """`step` and `connection` as in WebSocket."""
         self.port = port
         self.host = host
-        self.socket = WebSocket(port, host, step=step)
+        self.socket = WebSocket(port, host, step=step, connection=connection)
         test.addCleanup(self.socket.close)
         self._kept = []
 

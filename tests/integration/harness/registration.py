@@ -6,6 +6,8 @@ from .base import IntegrationTest
 from .protocol import ControlChannel
 
 MAIN = "the token of the operator"
+#: The command that joins a client, as a regular expression; its group is the token that the server made.
+JOIN = r"ctc run --server wss://\S+ --token ([0-9a-f]{32,}) --fingerprint sha256:[0-9a-f]{64}"
 
 
 class RegistrationTest(IntegrationTest):
@@ -38,7 +40,7 @@ class RegistrationTest(IntegrationTest):
     def add_token(self, server, name, *options):
         """Returns the new token's secret."""
         line = server.command("token", "add", "--name", name, *options).stdout
-        return re.fullmatch(r"ctc run --server ws://\S+ --token ([0-9a-f]{32,})\n", line)[1]
+        return re.fullmatch(rf"{JOIN}\n", line)[1]
 
     def tokens(self, server):
         return {token["name"]: token for token in json.loads(server.command("token", "list", "--json").stdout)["tokens"]}
