@@ -68,8 +68,8 @@ constexpr Text kTexts[] = {
      "the id \"{0}\" belongs to another key{1}; choose another --id, or let the operator free it with cts release {0}",
      "标识 \"{0}\" 属于另一个密钥{1}；请选择其他 --id，或让管理员用 cts release {0} 释放它"},
     {Errc::encryption_required, "encryption_required",
-     "{0} and this client do not agree on encryption{1}; --encryption none must be given on both sides or on neither",
-     "{0} 与本客户端的加密设置不一致{1}；--encryption none 必须两端都指定，或都不指定"},
+     "{0} and this client do not agree on encryption{1}; to do without it, --encryption none must be given on both sides",
+     "{0} 与本客户端的加密设置不一致{1}；若要不加密，两端都必须指定 --encryption none"},
     {Errc::session_unknown, "session_unknown", "session {0} does not exist (any more){1}", "会话 {0} 不存在（或已结束）{1}"},
 };
 

@@ -82,9 +82,9 @@ void CarrierPool::giveBack(std::shared_ptr<OutboundCarrier> carrier) {
 void CarrierPool::refill() {
   refillScheduled_ = false;
   if (!context_.link.registered()) return;
-  // The first one's ticket spares all others the full handshake.
-  const std::size_t most = target_.plain || context_.trust.ticketFor(target_.peer) ? wanted_ : std::min<std::size_t>(wanted_, 1);
-  while (warm_.size() < most) warm_.push_back(make());
+  // The first one's ticket spares all others the full handshake: until it is there, nothing is made in advance.
+  if (!target_.plain && !context_.trust.ticketFor(target_.peer)) return;
+  while (warm_.size() < wanted_) warm_.push_back(make());
 }
 
 void CarrierPool::armTimer() {

@@ -17,7 +17,7 @@ class Sealing final : public OutboundCarrier::User, public std::enable_shared_fr
   void onCarrierAnswer() override {}
   void onCarrierFailed(const Error& error) override {
     carrier_.reset();
-    if (const auto user = user_.lock()) user->onSealFailed(Error{error.errc(), toString(target_), error.detail()});
+    if (const auto user = user_.lock()) user->onSealFailed(seal_.session, Error{error.errc(), toString(target_), error.detail()});
   }
 
  private:
@@ -39,7 +39,7 @@ class Sealing final : public OutboundCarrier::User, public std::enable_shared_fr
   void finish() {
     const auto carrier = std::exchange(carrier_, nullptr);
     if (const auto user = user_.lock()) {
-      user->onSealed(crypto::exportSealKeys(carrier->line().session(), wire::sealContext(seal_)));
+      user->onSealed(seal_.session, crypto::exportSealKeys(carrier->line().session(), wire::sealContext(seal_)));
     }
     if (const auto pool = pool_.lock()) {
       pool->giveBack(carrier);

@@ -9,9 +9,9 @@ namespace chuantou::engine {
 class FlowSealUser {
  public:
   virtual ~FlowSealUser() = default;
-  /// Both sides have the keys.
-  virtual void onSealed(const crypto::SealKeys& keys) = 0;
-  virtual void onSealFailed(const Error& error) = 0;
+  /// Both sides have the keys of this session, which may have been followed by another one meanwhile.
+  virtual void onSealed(SessionId session, const crypto::SealKeys& keys) = 0;
+  virtual void onSealFailed(SessionId session, const Error& error) = 0;
 };
 
 /// Tells the user unless it is gone by then. The carrier returns to the pool, which may be gone as well.

@@ -65,17 +65,18 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
     if (!udp) return fail(Error{Errc::protocol_error, "the server", "a UDP session without a number"});
     session_ = *udp;
     const bool sealed = !proxy_.target_.plain;
+    id_ = id;
     proxy_.link_.bind(*session_, key_, *this, sealed);
     if (sealed && session_) sealFlow(context_, proxy_.carriers_, proxy_.target_, id, weak_from_this());
   }
-  void onSealed(const crypto::SealKeys& keys) override {
-    if (!session_) return;
+  void onSealed(SessionId id, const crypto::SealKeys& keys) override {
+    if (!session_ || id != id_) return;
     proxy_.link_.seal(*session_, keys.initiatorToTarget, keys.targetToInitiator);
     sealed_ = true;
     openIfReady();
   }
-  void onSealFailed(const Error& error) override {
-    if (session_) fail(error);
+  void onSealFailed(SessionId id, const Error& error) override {
+    if (session_ && id == id_) fail(error);
   }
   void onAccepted() override {
     accepted_ = true;
@@ -133,6 +134,7 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   net::UdpEndpoint source_;
   DataKey key_;
   std::optional<UdpSession> session_;
+  SessionId id_{};  ///< of the session
   bool bound_ = false;
   bool accepted_ = false;
   bool sealed_ = false;
