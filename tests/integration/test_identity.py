@@ -195,7 +195,7 @@ class Peers(_Keys):
         self.assertEqual(client.command("peers").stdout.splitlines()[1].split()[-1], "?")
 
     def refuses(self, port):
-        with connect(port) as user, self.assertRaises(ConnectionError):
+        with self.assertRaises(ConnectionError), connect(port) as user:
             roundtrip(user, b"to whom?")
 
     def works(self, port):
@@ -277,7 +277,7 @@ class Encryption(_Keys):
         service = serve_echo(self)
         self.client(self.relay, "B")
         a = self.client(self.relay, "A", f"B:{service.port}", args=["--encryption", "none"])
-        with connect(a.local_port(f"B:{service.port}")) as user, self.assertRaises(ConnectionError):
+        with self.assertRaises(ConnectionError), connect(a.local_port(f"B:{service.port}")) as user:
             roundtrip(user, b"not like this")
         a.log.wait("encryption")
 
