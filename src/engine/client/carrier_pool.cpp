@@ -9,6 +9,8 @@ constexpr Millis kPeriod{500};
 /// Carriers for this share of a period's connections: making one takes a few round trips, far less than a period.
 constexpr std::size_t kPeriodShare = 16;
 constexpr std::size_t kFewest = 2;
+/// A crowd of short connections needs more carriers than it has connections at a time: some are on their way back.
+constexpr std::size_t kKeptForEachMade = 4;
 /// An idle carrier is a TCP connection that NATs on the way may forget.
 constexpr std::chrono::seconds kMaxAge{45};
 }  // namespace
@@ -73,7 +75,7 @@ void CarrierPool::open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::
 }
 
 void CarrierPool::giveBack(std::shared_ptr<OutboundCarrier> carrier) {
-  if (warm_.size() >= most_ || !context_.link.registered()) return carrier->drop();
+  if (warm_.size() >= kKeptForEachMade * most_ || !context_.link.registered()) return carrier->drop();
   carrier->release();
   warm_.push_back(std::move(carrier));
   armTimer();
