@@ -55,6 +55,7 @@ void CarrierPool::prepare() {
 }
 
 void CarrierPool::open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::User> user) {
+  ++taken_;
   auto carrier = takeWarm();
   if (!carrier || !carrier->hasServed()) ++opened_;
   if (!carrier) {
@@ -104,10 +105,12 @@ void CarrierPool::adjust() {
   const auto fitting = std::min<std::size_t>(most_, static_cast<std::size_t>(opened_) / kPeriodShare);
   if (fitting < wanted_) wanted_ = std::max(std::min(kFewest, most_), std::max(fitting, wanted_ - (wanted_ + 3) / 4));
   opened_ = 0;
+  // What a crowd left behind goes when it has gone.
+  const std::size_t served = std::max<std::size_t>(most_, static_cast<std::size_t>(std::exchange(taken_, 0)));
   const TimePoint tooOld = Clock::now() - kMaxAge;
   std::deque<std::shared_ptr<OutboundCarrier>> kept;
   for (auto& carrier : warm_) {
-    const bool wanted = kept.size() < wanted_ || carrier->hasServed();
+    const bool wanted = kept.size() < (carrier->hasServed() ? served : wanted_);
     if (wanted && carrier->idleSince() > tooOld && carrier->stillGood()) {
       kept.push_back(std::move(carrier));
     } else {

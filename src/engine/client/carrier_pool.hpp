@@ -37,6 +37,7 @@ class CarrierPool {
   std::size_t most_;
   std::size_t wanted_ = 0;
   std::uint64_t opened_ = 0;  ///< carriers taken into use for the first time in the present period
+  std::uint64_t taken_ = 0;   ///< all carriers taken into use in that time
   bool refillScheduled_ = false;
   bool timerArmed_ = false;
   std::deque<std::shared_ptr<OutboundCarrier>> warm_;  ///< idle for longest first

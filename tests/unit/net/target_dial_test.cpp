@@ -66,6 +66,8 @@ Found found(const Decision& decision, FakeDns& dns, Duration deadline = kDeadlin
       },
       dns.resolve());
   context.run_for(std::chrono::seconds{10});
+  // Too late: nobody hears it. (What waits for an answer must not outlive the context.)
+  if (const auto late = std::exchange(dns.kept, nullptr)) late({}, {asio::ip::make_address("10.0.0.1")});
   return out;
 }
 
@@ -171,8 +173,6 @@ TEST_CASE("a resolver's error and its silence", "[net][target_dial]") {
   const Found out = found(decided({"db:22"}, "db", 22), silent, std::chrono::milliseconds{20});
   CHECK(out.calls == 1);
   CHECK(out.error == asio::error::timed_out);
-  silent.kept({}, {asio::ip::make_address("10.0.0.1")});  // too late: nobody hears it
-  CHECK(out.calls == 1);
 }
 
 TEST_CASE("the address that was checked is the one that is dialled", "[net][target_dial]") {
