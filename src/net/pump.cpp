@@ -1,10 +1,10 @@
 #include "net/pump.hpp"
 
 #include <fcntl.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 
+#include "net/socket_io.hpp"
 #include "net/socket_options.hpp"
 
 namespace chuantou::net {
@@ -14,8 +14,6 @@ namespace {
 constexpr int kRoundsPerTurn = 16;
 /// A read shorter than this has most likely emptied the socket: waiting is cheaper than asking again.
 constexpr std::size_t kShortRead = 16 * 1024;
-
-bool wouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 }  // namespace
 
 Pump::Pump(IoThread& thread, TcpSocket a, TcpSocket b, Done done)
@@ -188,26 +186,8 @@ Pump::Step Pump::stepSplice(Direction& d, int from, int to) {
 
 #endif
 
-namespace {
-/// As much as the socket takes now; negative when it is broken.
-ssize_t sendSome(int to, const std::uint8_t* data, std::size_t size) {
-  std::size_t sent = 0;
-  while (sent < size) {
-    const ssize_t n = ::send(to, data + sent, size - sent, MSG_NOSIGNAL);
-    if (n >= 0) {
-      sent += static_cast<std::size_t>(n);
-    } else if (!wouldBlock(errno)) {
-      return -1;
-    } else {
-      break;
-    }
-  }
-  return static_cast<ssize_t>(sent);
-}
-}  // namespace
-
 Pump::Step Pump::sendLeftover(Direction& d, int to) {
-  const ssize_t sent = sendSome(to, d.leftover.data(), d.leftover.size());
+  const std::ptrdiff_t sent = sendSome(to, d.leftover);
   if (sent < 0) return Step::broken;
   d.bytes += static_cast<std::uint64_t>(sent);
   if (static_cast<std::size_t>(sent) < d.leftover.size()) {
@@ -228,7 +208,7 @@ Pump::Step Pump::stepCopy(Direction& d, int from, int to) {
     return Step::finished;
   }
   const auto got = static_cast<std::size_t>(n);
-  const ssize_t sent = sendSome(to, scratch.data(), got);
+  const std::ptrdiff_t sent = sendSome(to, scratch.first(got));
   if (sent < 0) return Step::broken;
   d.bytes += static_cast<std::uint64_t>(sent);
   if (static_cast<std::size_t>(sent) < got) {

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "net/loopback_pair.hpp"
+#include "net/socket_io.hpp"
 #include "net/socket_options.hpp"
 
 namespace chuantou::net {
@@ -13,8 +14,6 @@ namespace {
 /// Eight records at a time; what one turn leaves over is at most this.
 constexpr std::size_t kChunk = 128 * 1024;
 constexpr int kRoundsPerTurn = 8;
-
-bool wouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 }  // namespace
 
 TcpSocket TlsBridge::start(IoThread& thread, std::unique_ptr<TlsSocket> outer) {

@@ -1,36 +1,14 @@
 #include "net/tls_socket.hpp"
 
-#include <sys/socket.h>
-
-#include <cerrno>
+#include "net/socket_io.hpp"
 
 namespace chuantou::net {
 
 namespace {
 using Status = crypto::TlsSession::Status;
 
-#ifdef MSG_MORE
-constexpr int kMore = MSG_MORE;
-#else
-constexpr int kMore = 0;
-#endif
-
 /// A quarter of AES-GCM's limit of 2^24.5 full records (RFC 8446, section 5.5).
 constexpr std::uint64_t kBytesPerKey = std::uint64_t{1} << 36;
-
-bool wouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
-
-/// As much as the socket takes now; negative when it is broken.
-std::ptrdiff_t sendSome(int fd, std::span<const std::uint8_t> bytes, int flags) {
-  std::size_t sent = 0;
-  while (sent < bytes.size()) {
-    const ssize_t n = ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | flags);
-    if (n < 0 && wouldBlock(errno)) break;
-    if (n < 0) return -1;
-    sent += static_cast<std::size_t>(n);
-  }
-  return static_cast<std::ptrdiff_t>(sent);
-}
 }  // namespace
 
 TlsSocket::TlsSocket(IoThread& thread, TcpSocket socket, crypto::TlsContext context, crypto::TlsRole role,
@@ -67,7 +45,7 @@ bool TlsSocket::sendStaged(bool more) {
   const auto staged = thread_.sealScratch().first(std::exchange(staged_, 0));
   std::size_t sent = 0;
   if (queued() == 0 && !broken_) {
-    const auto n = sendSome(socket_.native_handle(), staged, more ? kMore : 0);
+    const auto n = sendSome(socket_.native_handle(), staged, more ? kMoreFollows : 0);
     if (n < 0) broken_ = true;
     sent = n < 0 ? staged.size() : static_cast<std::size_t>(n);
   }
@@ -118,7 +96,7 @@ TlsSocket::State TlsSocket::write(std::span<const std::uint8_t> bytes, bool more
 
 TlsSocket::State TlsSocket::flush() {
   if (queued() == 0) return broken_ ? State::broken : State::ok;
-  const auto n = sendSome(socket_.native_handle(), std::span{queue_}.subspan(queueSent_), 0);
+  const auto n = sendSome(socket_.native_handle(), std::span{queue_}.subspan(queueSent_));
   if (n < 0) {
     broken_ = true;
     return State::broken;

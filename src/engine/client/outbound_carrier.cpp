@@ -1,8 +1,8 @@
 #include "engine/client/outbound_carrier.hpp"
 
 #include <asio/buffer.hpp>
-#include <sys/socket.h>
 
+#include "net/socket_io.hpp"
 #include "net/socket_options.hpp"
 #include "net/sys_error.hpp"
 #include "wire/first_bytes.hpp"
@@ -12,12 +12,6 @@ namespace chuantou::engine {
 namespace {
 /// Read in advance, to travel with a frame: the first request of most protocols.
 constexpr std::size_t kFirstBytes = 4096;
-
-#ifdef MSG_MORE
-constexpr int kMore = MSG_MORE;
-#else
-constexpr int kMore = 0;
-#endif
 
 /// A few dozen bytes into an empty socket buffer: they fit, or the connection is broken.
 bool sendAll(net::TcpSocket& socket, std::span<const std::uint8_t> bytes, int flags) {
@@ -50,7 +44,7 @@ void OutboundCarrier::onConnected(const net::ErrorCode& ec) {
     if (!sendAll(plain_->socket(), preface, 0)) fail(Error{Errc::connection_lost, toString(target_)});
     return;
   }
-  if (!sendAll(socket_, preface, kMore)) {
+  if (!sendAll(socket_, preface, net::kMoreFollows)) {
     fail(Error{Errc::connection_lost, toString(target_)});
     return;
   }

@@ -2,19 +2,14 @@
 
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
-#include <sys/socket.h>
+
+#include "net/socket_io.hpp"
 
 namespace chuantou::engine {
 
 namespace {
 /// Read along with a frame: the first request or answer of most protocols.
 constexpr std::size_t kReadAhead = 4096;
-
-#ifdef MSG_MORE
-constexpr int kMore = MSG_MORE;
-#else
-constexpr int kMore = 0;
-#endif
 }  // namespace
 
 FrameLine::State PlainLine::readFrame(net::TcpSocket& socket, Frame& out) {
@@ -43,7 +38,7 @@ FrameLine::State PlainLine::readFrame(net::TcpSocket& socket, Frame& out) {
 }
 
 bool PlainLine::sendFrame(std::span<const std::uint8_t> frame, bool more) {
-  return ::send(socket_.native_handle(), frame.data(), frame.size(), MSG_NOSIGNAL | (more ? kMore : 0)) ==
+  return ::send(socket_.native_handle(), frame.data(), frame.size(), MSG_NOSIGNAL | (more ? net::kMoreFollows : 0)) ==
          static_cast<ssize_t>(frame.size());
 }
 

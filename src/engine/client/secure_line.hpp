@@ -39,8 +39,6 @@ class SecureLine final : public FrameLine {
   bool sendLast(wire::FrameType type);
   bool sentLast() const noexcept { return sentLast_; }
   bool gotLast() const noexcept { return gotLast_; }
-  /// Both sides have said their last frame, and it has left: another stream may begin.
-  bool isFree() const noexcept { return sentLast_ && gotLast_ && tls_.queued() == 0; }
 
   std::size_t queued() const noexcept { return tls_.queued(); }
   State flush() { return tls_.flush(); }

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "net/socket_io.hpp"
 #include "net/socket_options.hpp"
 
 namespace chuantou::engine {
@@ -19,8 +20,6 @@ constexpr std::size_t kBatch = 128 * 1024;
 constexpr std::size_t kShortRead = 16 * 1024;
 /// After a reset the other side stops at once; what was under way until then is less than this.
 constexpr std::size_t kMostDiscarded = 32 * 1024 * 1024;
-
-bool wouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 }  // namespace
 
 void StreamPump::start(std::shared_ptr<AnswerGate> gate) {
@@ -74,7 +73,7 @@ void StreamPump::runUp() {
     if (line_.sentLast()) return checkOver();
     const auto scratch = thread_.scratch().first(SecureLine::kRoom + kBatch);
     const ssize_t n = ::recv(local_.native_handle(), scratch.data() + SecureLine::kRoom, kBatch, 0);
-    if (n < 0 && wouldBlock(errno)) return waitLocal(net::TcpSocket::wait_read, &StreamPump::runUp);
+    if (n < 0 && net::wouldBlock(errno)) return waitLocal(net::TcpSocket::wait_read, &StreamPump::runUp);
     if (n < 0) return giveUp();
     if (n == 0) {
       if (!line_.sendLast(wire::FrameType::fin)) return finish(net::PumpEnd::reset, false);
@@ -150,22 +149,16 @@ bool StreamPump::passGate() {
 
 /// False: the rest waits until the local side takes it.
 bool StreamPump::deliver(std::span<const std::uint8_t> bytes) {
-  std::size_t sent = 0;
-  while (sent < bytes.size()) {
-    const ssize_t n = ::send(local_.native_handle(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
-    if (n >= 0) {
-      sent += static_cast<std::size_t>(n);
-      down_ += static_cast<std::uint64_t>(n);
-    } else if (!wouldBlock(errno)) {
-      giveUp();
-      return false;
-    } else {
-      leftover_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(sent), bytes.end());
-      waitLocal(net::TcpSocket::wait_write, &StreamPump::runDown);
-      return false;
-    }
+  const std::ptrdiff_t sent = net::sendSome(local_.native_handle(), bytes);
+  if (sent < 0) {
+    giveUp();
+    return false;
   }
-  return true;
+  down_ += static_cast<std::uint64_t>(sent);
+  if (static_cast<std::size_t>(sent) == bytes.size()) return true;
+  leftover_.assign(bytes.begin() + sent, bytes.end());
+  waitLocal(net::TcpSocket::wait_write, &StreamPump::runDown);
+  return false;
 }
 
 void StreamPump::runDown() {

@@ -3,11 +3,7 @@
 namespace chuantou::engine {
 
 TcpTargets::~TcpTargets() {
-  while (!carriers_.empty()) {
-    const std::size_t before = carriers_.size();
-    (*carriers_.begin())->end();
-    if (carriers_.size() == before) carriers_.erase(carriers_.begin());  // it leaves later
-  }
+  while (!carriers_.empty()) (*carriers_.begin())->end();
 }
 
 bool TcpTargets::offers(const ClientId& peer, bool sameGroup, const std::string& host, std::uint16_t port) const {
