@@ -1,0 +1,170 @@
+// One end of a forwarded connection: numbered, acknowledged, and therefore able to go on over another carrier.
+//
+// A core: it is told what the local program and the carrier bring, and says which frames go out. A carrier is any ordered
+// byte pipe; the stream may lose it at any byte, and is given another one. Each direction counts its bytes; the FIN at
+// its end counts as one more. RESUME and RESUMED exchange the counts of what has come, and each side goes on from there:
+// nothing is lost or repeated. (docs/PROTOCOL.md, section 5)
+#pragma once
+
+#include "base/time.hpp"
+#include "stream/replay_buffer.hpp"
+#include "stream/window_tuner.hpp"
+#include "wire/carrier_frame.hpp"
+
+namespace chuantou::stream {
+
+class ResumableStream {
+ public:
+  enum class Role : std::uint8_t { initiator, target };
+
+  ResumableStream(Role role, ChunkPool& pool) : role_(role), pool_(pool), replay_(pool) {}
+
+  // ---- the local program's side
+  /// Room for its next bytes, in the pool's spare chunk, until anything else is called on a stream of the pool. Empty: the
+  /// other end has to acknowledge first, or this side has ended.
+  std::span<std::uint8_t> reserve();
+  /// So many of them have come.
+  void commit(std::size_t bytes);
+  /// The local side sends no more: a FIN follows its bytes.
+  void finish();
+  /// The local side is gone: what has not been sent never will be, and the other end is reset.
+  void abort();
+  /// Bytes of the other end that the local program has taken; the rest wait here, which is what holds the sender back.
+  void delivered(std::size_t bytes) noexcept { delivered_ += bytes; }
+  /// Target: the service has been reached. `atOnce`: the answer does not wait for the service's first bytes.
+  void accept(bool atOnce);
+
+  // ---- the carrier's side
+  /// The carrier that OPEN was sent or received on.
+  void attach();
+  /// Initiator: RESUME was sent; nothing else is until the answer comes.
+  void attachResuming();
+  /// Target: RESUME came, with the position up to which the initiator has got the stream. False: it cannot be true, and
+  /// the stream is lost.
+  bool attachResumed(std::uint64_t position);
+  void detach();
+  bool attached() const noexcept { return link_ != Link::none; }
+
+  /// The next frames to send, in one piece; empty: nothing now. They must be sent before anything else is called.
+  std::span<const std::uint8_t> next();
+  /// There will be more at once.
+  bool hasMore() const noexcept { return link_ == Link::open && cursor_ < replay_.end() && alive(); }
+
+  enum class Event : std::uint8_t {
+    none,
+    answered,  ///< the target has accepted: its bytes may follow
+    fin,       ///< the other side's last byte has come
+    reset,     ///< the other side has given up
+    room,      ///< something was acknowledged
+    switched,  ///< the rest comes on the other carrier
+    violation, ///< the peer breaks the protocol: the carrier and the stream end
+  };
+  /// A frame that is not DATA. OPEN, REJECT and RESUME are the carrier's matter.
+  Event handle(TimePoint now, const wire::FrameHeader& header, std::span<const std::uint8_t> payload);
+  /// So many bytes of DATA have come. False: violation.
+  bool receive(std::size_t bytes);
+
+  /// Planned hand-over: everything up to here goes over the present carrier, which SWITCH ends. next() gives it; what it
+  /// gives after that is the new carrier's.
+  void switchOver() noexcept { switchOwed_ = true; }
+  bool switchOwed() const noexcept { return switchOwed_; }
+
+  // ---- time
+  /// Once a second while attached; then next() may have something. False: the carrier has been silent for too long while
+  /// something was owed.
+  bool tick();
+  /// The path may have changed: the carrier has 3 s to prove that it is alive.
+  void suspect();
+  /// Acknowledges what has come at the next next(), be it as little as it is.
+  void wantAck() noexcept { ackWanted_ = true; }
+  /// There is something that may wait for company, but not for long.
+  bool hasLazy() const noexcept { return link_ == Link::open && (ackPosition() > ackSent_ || (accepted_ && !answerSent_)); }
+
+  // ---- state
+  bool answered() const noexcept { return answered_; }
+  /// What has come from the other end, all bytes and the FIN: where it goes on after a resumption.
+  std::uint64_t position() const noexcept { return received_ + (finReceived_ ? 1 : 0); }
+  bool finReceived() const noexcept { return finReceived_; }
+  bool resetReceived() const noexcept { return resetReceived_; }
+  bool aborted() const noexcept { return aborted_; }
+  /// Both sides have said their last word on this carrier: it is free.
+  bool leavable() const noexcept { return link_ == Link::open && (finReceived_ || resetReceived_) && (resetSent_ || finSent()); }
+  /// The other end is known to have got everything.
+  bool confirmed() const noexcept { return aborted_ || resetReceived_ || (finished_ && acked_ == lastPosition()); }
+  bool ackOwed() const noexcept { return ackPosition() > ackSent_; }
+  /// The other end waits for an acknowledgement: next() gives it.
+  bool ackDue() const noexcept { return link_ == Link::open && ackPosition() >= ackSent_ + ackEvery_; }
+  std::size_t unacked() const noexcept { return static_cast<std::size_t>(cursor_ - acked_); }
+  /// Received, and not yet taken by the local program.
+  std::size_t backlog() const noexcept { return static_cast<std::size_t>(received_ - delivered_); }
+  std::uint64_t sent() const noexcept { return replay_.end(); }
+  std::uint64_t received() const noexcept { return received_; }
+  std::uint64_t repeated() const noexcept { return repeated_; }
+
+  /// No carrier has brought anything for so many ticks while something was owed.
+  static constexpr int kProbeAfter = 3;
+  static constexpr int kDeadAfter = 10;
+  /// An initiator's carrier that is idle is asked so often whether it still leads somewhere, which keeps NATs' mappings too.
+  static constexpr int kKeepAliveAfter = 30;
+  /// More than this is never under way; who sends more than it may ends the stream.
+  static constexpr std::size_t kMostUnacked = 16 * 1024 * 1024;
+
+ private:
+  enum class Link : std::uint8_t { none, resuming, open };
+
+  std::uint64_t lastPosition() const noexcept { return replay_.end() + (finished_ ? 1 : 0); }
+  std::uint64_t ackPosition() const noexcept { return finReceived_ ? received_ + 1 : delivered_; }
+  bool alive() const noexcept { return !aborted_ && !resetReceived_; }
+  bool finSent() const noexcept { return finished_ && cursor_ == lastPosition(); }
+  bool goOnFrom(std::uint64_t position);
+  Event onAck(TimePoint now, std::uint64_t position);
+  Event onReset();
+  std::size_t writeControl(bool withData);
+
+  Role role_;
+  Link link_ = Link::none;
+  // What is owed on the present carrier.
+  bool answerSent_ = false;
+  bool answerNow_ = false;
+  bool resumedOwed_ = false;
+  bool pingOwed_ = false;
+  bool pongOwed_ = false;
+  bool ackWanted_ = false;
+  bool resetOwed_ = false;
+  bool resetSent_ = false;
+  bool switchOwed_ = false;
+  // The stream.
+  bool accepted_ = false;  ///< target
+  bool answered_ = false;  ///< initiator
+  bool finished_ = false;
+  bool aborted_ = false;
+  bool finReceived_ = false;
+  bool resetReceived_ = false;
+  bool fresh_ = false;  ///< the bytes at the cursor are still where they were read into
+  // Silence.
+  bool heard_ = false;
+  bool pinged_ = false;
+  bool expecting_ = false;  ///< the other side was in the middle of something
+  int silent_ = 0;
+  int quiet_ = 0;
+
+  ChunkPool& pool_;
+  ReplayBuffer replay_;
+  std::span<std::uint8_t> freshBytes_;
+  std::uint64_t cursor_ = 0;     ///< next to be sent on this carrier
+  std::uint64_t sentHigh_ = 0;   ///< the furthest it has ever been
+  std::uint64_t acked_ = 0;
+  std::uint64_t received_ = 0;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t ackSent_ = 0;
+  std::uint64_t repeated_ = 0;
+  WindowTuner tuner_;
+  std::uint32_t peerWindow_ = kMostUnacked;
+  std::uint32_t windowSent_ = kMostUnacked;
+  std::uint32_t windowWanted_ = kMostUnacked;
+  std::uint32_t ackEvery_ = kFirstAckEvery;      ///< asked for by the other side
+  std::uint32_t ackEverySent_ = kFirstAckEvery;  ///< asked for by this one
+  static constexpr std::uint32_t kFirstAckEvery = 64 * 1024;
+};
+
+}  // namespace chuantou::stream
