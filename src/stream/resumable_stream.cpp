@@ -56,7 +56,16 @@ void ResumableStream::accept(bool atOnce) {
 // -------------------------------------------------------------------- carriers
 
 void ResumableStream::attach() { link_ = Link::open; }
-void ResumableStream::attachResuming() { link_ = Link::resuming; }
+
+void ResumableStream::attachOpening(wire::FrameBytes open) {
+  first_ = std::move(open);
+  link_ = Link::open;
+}
+
+void ResumableStream::attachResuming(wire::FrameBytes resume) {
+  first_ = std::move(resume);
+  link_ = Link::resuming;
+}
 
 bool ResumableStream::attachResumed(std::uint64_t position) {
   if (!goOnFrom(position)) return false;
@@ -78,6 +87,7 @@ bool ResumableStream::goOnFrom(std::uint64_t position) {
 
 void ResumableStream::detach() {
   link_ = Link::none;
+  first_.clear();
   answerSent_ = false;
   resumedOwed_ = false;
   pingOwed_ = false;
@@ -102,13 +112,16 @@ std::size_t ResumableStream::writeControl(bool withData) {
     std::copy(frame.begin(), frame.end(), out.begin() + static_cast<std::ptrdiff_t>(size));
     size += frame.size();
   };
+  if (!first_.empty()) put(std::exchange(first_, {}));
+  if (link_ == Link::resuming) return size;
   if (resumedOwed_) {
     put(wire::encodePosition(FrameType::resumed, position(), accepted_ ? wire::kFlagAnswered : std::uint8_t{0}));
     resumedOwed_ = false;
     answerSent_ = accepted_;
   }
   const bool last = resetOwed_ || (alive() && finished_ && !withData && cursor_ == replay_.end());
-  if (accepted_ && !answerSent_ && (answerNow_ || ackWanted_ || withData || last)) {
+  const bool answerDue = resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last));
+  if (role_ == Role::target && !answerSent_ && answerDue) {
     put(wire::encodeBare(FrameType::accept));
     answerSent_ = true;
   }
@@ -137,8 +150,8 @@ std::size_t ResumableStream::writeControl(bool withData) {
 }
 
 std::span<const std::uint8_t> ResumableStream::next() {
-  if (link_ != Link::open) return {};
-  const bool withData = alive() && cursor_ < replay_.end() && !switchOwed_;
+  if (link_ == Link::none) return {};
+  const bool withData = link_ == Link::open && alive() && cursor_ < replay_.end() && !switchOwed_;
   const std::size_t control = writeControl(withData);
   const std::span<std::uint8_t> small{pool_.small()};
   if (!withData) return small.first(control);
@@ -185,9 +198,8 @@ ResumableStream::Event ResumableStream::handle(TimePoint now, const wire::FrameH
     if (header.type != FrameType::resumed || !goOnFrom(loadU64(payload.data()))) return Event::violation;
     link_ = Link::open;
     ackSent_ = position();
-    if (answered_ || (header.flags & wire::kFlagAnswered) == 0) return Event::room;
-    answered_ = true;
-    return Event::answered;
+    if ((header.flags & wire::kFlagAnswered) != 0) answered_ = true;
+    return Event::resumed;
   }
   switch (header.type) {
     case FrameType::accept:

@@ -31,14 +31,18 @@ class ResumableStream {
   void abort();
   /// Bytes of the other end that the local program has taken; the rest wait here, which is what holds the sender back.
   void delivered(std::size_t bytes) noexcept { delivered_ += bytes; }
+  /// It has not taken the last ones after all.
+  void undelivered(std::size_t bytes) noexcept { delivered_ -= bytes; }
   /// Target: the service has been reached. `atOnce`: the answer does not wait for the service's first bytes.
   void accept(bool atOnce);
 
   // ---- the carrier's side
-  /// The carrier that OPEN was sent or received on.
+  /// Target: the carrier that OPEN has come on.
   void attach();
-  /// Initiator: RESUME was sent; nothing else is until the answer comes.
-  void attachResuming();
+  /// Initiator: OPEN leaves with the first bytes.
+  void attachOpening(wire::FrameBytes open);
+  /// Initiator: RESUME leaves, and nothing else until the answer comes.
+  void attachResuming(wire::FrameBytes resume);
   /// Target: RESUME came, with the position up to which the initiator has got the stream. False: it cannot be true, and
   /// the stream is lost.
   bool attachResumed(std::uint64_t position);
@@ -53,6 +57,7 @@ class ResumableStream {
   enum class Event : std::uint8_t {
     none,
     answered,  ///< the target has accepted: its bytes may follow
+    resumed,   ///< the target goes on; answered() says whether it has accepted
     fin,       ///< the other side's last byte has come
     reset,     ///< the other side has given up
     room,      ///< something was acknowledged
@@ -78,22 +83,29 @@ class ResumableStream {
   /// Acknowledges what has come at the next next(), be it as little as it is.
   void wantAck() noexcept { ackWanted_ = true; }
   /// There is something that may wait for company, but not for long.
-  bool hasLazy() const noexcept { return link_ == Link::open && (ackPosition() > ackSent_ || (accepted_ && !answerSent_)); }
+  bool hasLazy() const noexcept { return link_ == Link::open && (ackOwed() || (accepted_ && !answerSent_)); }
+
+  /// For the stream's owner to send it itself: an ACK of everything.
+  std::uint64_t takeAck() noexcept { return ackSent_ = ackPosition(); }
 
   // ---- state
+  /// Initiator: what comes on the carrier before the answer belongs to the stream before this one.
+  bool awaitsAnswer() const noexcept { return role_ == Role::initiator && (link_ == Link::resuming || !answered_); }
   bool answered() const noexcept { return answered_; }
   /// What has come from the other end, all bytes and the FIN: where it goes on after a resumption.
   std::uint64_t position() const noexcept { return received_ + (finReceived_ ? 1 : 0); }
   bool finReceived() const noexcept { return finReceived_; }
+  bool endedBothWays() const noexcept { return finished_ && finReceived_; }
   bool resetReceived() const noexcept { return resetReceived_; }
   bool aborted() const noexcept { return aborted_; }
   /// Both sides have said their last word on this carrier: it is free.
   bool leavable() const noexcept { return link_ == Link::open && (finReceived_ || resetReceived_) && (resetSent_ || finSent()); }
   /// The other end is known to have got everything.
   bool confirmed() const noexcept { return aborted_ || resetReceived_ || (finished_ && acked_ == lastPosition()); }
-  bool ackOwed() const noexcept { return ackPosition() > ackSent_; }
+  /// A target's answer comes before everything else, so that what comes before it belongs to the stream before this one.
+  bool ackOwed() const noexcept { return (role_ == Role::initiator || accepted_) && ackPosition() > ackSent_; }
   /// The other end waits for an acknowledgement: next() gives it.
-  bool ackDue() const noexcept { return link_ == Link::open && ackPosition() >= ackSent_ + ackEvery_; }
+  bool ackDue() const noexcept { return link_ == Link::open && ackOwed() && ackPosition() >= ackSent_ + ackEvery_; }
   std::size_t unacked() const noexcept { return static_cast<std::size_t>(cursor_ - acked_); }
   /// Received, and not yet taken by the local program.
   std::size_t backlog() const noexcept { return static_cast<std::size_t>(received_ - delivered_); }
@@ -150,6 +162,7 @@ class ResumableStream {
 
   ChunkPool& pool_;
   ReplayBuffer replay_;
+  wire::FrameBytes first_;  ///< OPEN or RESUME, until it has left
   std::span<std::uint8_t> freshBytes_;
   std::uint64_t cursor_ = 0;     ///< next to be sent on this carrier
   std::uint64_t sentHigh_ = 0;   ///< the furthest it has ever been
