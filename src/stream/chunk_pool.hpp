@@ -32,9 +32,12 @@ class ChunkPool {
   }
   /// Where everybody's next bytes are read into; whoever keeps them takes it away.
   Memory& spare() {
+    ++uses_;
     if (!spare_) spare_ = take();
     return spare_;
   }
+  /// Another number than before: the spare chunk may have somebody else's bytes in it.
+  std::uint64_t uses() const noexcept { return uses_; }
   /// Where everybody's next frames without bytes of the stream are put together.
   std::array<std::uint8_t, kRoom>& small() noexcept { return small_; }
 
@@ -48,6 +51,7 @@ class ChunkPool {
 
   std::size_t most_;
   std::size_t held_ = 0;
+  std::uint64_t uses_ = 0;
   Memory spare_;
   std::array<std::uint8_t, kRoom> small_;
   std::vector<Memory> free_;

@@ -7,6 +7,8 @@ namespace chuantou::stream {
 namespace {
 /// Fewer bytes are copied: a chunk for each keystroke would be too much.
 constexpr std::size_t kWorthAChunk = 16 * 1024;
+/// When memory is short, chunks have to be worth their size too.
+constexpr std::size_t kWorthAChunkWhenTight = ChunkPool::kChunk / 2;
 /// Where they are gathered.
 constexpr std::size_t kSmallPiece = 1024;
 }  // namespace
@@ -14,7 +16,7 @@ constexpr std::size_t kSmallPiece = 1024;
 std::span<std::uint8_t> ReplayBuffer::appendSpare(std::size_t bytes) {
   ChunkPool::Memory& spare = pool_.spare();
   const std::span<std::uint8_t> kept{spare.get() + ChunkPool::kRoom, bytes};
-  if (bytes < kWorthAChunk) {
+  if (bytes < (pool_.tight() ? kWorthAChunkWhenTight : kWorthAChunk)) {
     append(kept);
     return kept;
   }
@@ -54,6 +56,7 @@ void ReplayBuffer::dropTo(std::uint64_t position) {
 }
 
 std::span<const std::uint8_t> ReplayBuffer::from(std::uint64_t position) const {
+  if (position < begin_ || position >= end_) return {};
   // The position that is asked for is nearly always in the last piece, or in the first after a resumption.
   auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), position,
                                 [](std::uint64_t wanted, const Piece& one) { return wanted < one.position; });

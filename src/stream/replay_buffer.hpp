@@ -21,7 +21,7 @@ class ReplayBuffer {
   void append(std::span<const std::uint8_t> bytes);
   /// The bytes before the position are needed no more.
   void dropTo(std::uint64_t position);
-  /// Bytes from a position on, some or all of them. begin() <= position < end().
+  /// Bytes from a position on, some or all of them; none where there are none.
   std::span<const std::uint8_t> from(std::uint64_t position) const;
   void clear();
 

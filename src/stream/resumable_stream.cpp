@@ -19,22 +19,25 @@ constexpr std::uint32_t kMostAckEvery = 1024 * 1024;
 
 // ------------------------------------------------------------------ local side
 
+std::size_t ResumableStream::limit() const noexcept {
+  return std::min<std::size_t>(pool_.tight() ? WindowTuner::kLeast : tuner_.limit(), peerWindow_);
+}
+
 std::span<std::uint8_t> ResumableStream::reserve() {
   if (finished_ || !alive()) return {};
-  const std::size_t limit = std::min<std::size_t>(pool_.tight() ? WindowTuner::kLeast : tuner_.limit(), peerWindow_);
-  const std::size_t waiting = static_cast<std::size_t>(replay_.end() - std::min(acked_, replay_.end()));
-  const std::size_t room = limit > waiting ? std::min(limit - waiting, ChunkPool::kChunk) : 0;
+  const auto waiting = static_cast<std::size_t>(replay_.end() - taken_);
+  const std::size_t room = limit() > waiting ? std::min(limit() - waiting, ChunkPool::kChunk) : 0;
   if (room < kWorthReading && waiting > 0) {
     tuner_.onLimited();
     return {};
   }
-  fresh_ = false;
   return {pool_.spare().get() + ChunkPool::kRoom, room};
 }
 
 void ResumableStream::commit(std::size_t bytes) {
-  fresh_ = cursor_ == replay_.end();
+  freshAt_ = replay_.end();
   freshBytes_ = replay_.appendSpare(bytes);
+  freshUse_ = pool_.uses();
 }
 
 void ResumableStream::finish() {
@@ -43,8 +46,9 @@ void ResumableStream::finish() {
 
 void ResumableStream::abort() {
   if (!alive()) return;
+  resetOwed_ = !spoken();
   aborted_ = true;
-  resetOwed_ = true;
+  delivered_ = received_;
   replay_.clear();
 }
 
@@ -68,21 +72,22 @@ void ResumableStream::attachResuming(wire::FrameBytes resume) {
 }
 
 bool ResumableStream::attachResumed(std::uint64_t position) {
-  if (!goOnFrom(position)) return false;
-  link_ = Link::open;
+  if (!possible(position)) return false;
+  detach();
+  goOnFrom(position);
   resumedOwed_ = true;
   return true;
 }
 
 /// The other side has got everything up to here.
-bool ResumableStream::goOnFrom(std::uint64_t position) {
-  if (position > sentHigh_ || position < acked_) return false;
-  repeated_ += sentHigh_ - position;
+void ResumableStream::goOnFrom(std::uint64_t position) {
+  link_ = Link::open;
   acked_ = position;
   cursor_ = position;
   replay_.dropTo(position);
   tuner_.onNewCarrier();
-  return true;
+  // The ACK that told how much its program had taken may be lost.
+  ackWanted_ = true;
 }
 
 void ResumableStream::detach() {
@@ -93,14 +98,18 @@ void ResumableStream::detach() {
   pingOwed_ = false;
   pongOwed_ = false;
   resetSent_ = false;
-  resetOwed_ = aborted_;
+  resetHere_ = false;
+  resetOwed_ = !alive();
   switchOwed_ = false;
-  fresh_ = false;
   heard_ = false;
   pinged_ = false;
   expecting_ = false;
   silent_ = 0;
   quiet_ = 0;
+  // RESUME and RESUMED acknowledge a FIN. All else that was said may be lost: both sides begin as with OPEN.
+  ackSent_ = finReceived_ ? ackPosition() : 0;
+  peerWindow_ = windowSent_ = kMostUnacked;
+  ackEvery_ = ackEverySent_ = kFirstAckEvery;
 }
 
 // ------------------------------------------------------------------- going out
@@ -118,6 +127,7 @@ std::size_t ResumableStream::writeControl(bool withData) {
     put(wire::encodePosition(FrameType::resumed, position(), accepted_ ? wire::kFlagAnswered : std::uint8_t{0}));
     resumedOwed_ = false;
     answerSent_ = accepted_;
+    if (spoken() && !switchOwed_) return size;
   }
   const bool last = resetOwed_ || (alive() && finished_ && !withData && cursor_ == replay_.end());
   const bool answerDue = resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last));
@@ -125,13 +135,13 @@ std::size_t ResumableStream::writeControl(bool withData) {
     put(wire::encodeBare(FrameType::accept));
     answerSent_ = true;
   }
-  if (pongOwed_) put(wire::encodePing(FrameType::pong, std::array<std::uint8_t, wire::kPingSize>{}));
+  if (pongOwed_) put(wire::encodePing(FrameType::pong, pongPayload_));
   if (pingOwed_) put(wire::encodePing(FrameType::ping, std::array<std::uint8_t, wire::kPingSize>{}));
   pongOwed_ = pingOwed_ = false;
   if (windowWanted_ != windowSent_) put(wire::encodeCount(FrameType::window, windowSent_ = windowWanted_));
   const auto every = std::clamp(static_cast<std::uint32_t>(tuner_.limit() / 4), kFirstAckEvery, kMostAckEvery);
   if (withData && every != ackEverySent_) put(wire::encodeCount(FrameType::ackEvery, ackEverySent_ = every));
-  if (ackOwed() && (size > 0 || ackWanted_ || withData || last || ackDue())) {
+  if (ackOwed() && !resetSent_ && (size > 0 || ackWanted_ || withData || last || ackDue())) {
     put(wire::encodePosition(FrameType::ack, ackSent_ = ackPosition()));
   }
   ackWanted_ = false;
@@ -150,7 +160,7 @@ std::size_t ResumableStream::writeControl(bool withData) {
 }
 
 std::span<const std::uint8_t> ResumableStream::next() {
-  if (link_ == Link::none) return {};
+  if (link_ == Link::none || (spoken() && !resumedOwed_ && !switchOwed_)) return {};
   const bool withData = link_ == Link::open && alive() && cursor_ < replay_.end() && !switchOwed_;
   const std::size_t control = writeControl(withData);
   const std::span<std::uint8_t> small{pool_.small()};
@@ -158,13 +168,18 @@ std::span<const std::uint8_t> ResumableStream::next() {
   if (control + wire::kFrameHeaderSize > ChunkPool::kRoom) return small.first(control);
 
   std::span<std::uint8_t> bytes = freshBytes_;
-  if (!fresh_) {
-    const auto kept = replay_.from(cursor_);
-    bytes = {pool_.spare().get() + ChunkPool::kRoom, std::min(kept.size(), ChunkPool::kChunk)};
-    std::copy_n(kept.begin(), bytes.size(), bytes.begin());
+  if (freshAt_ != cursor_ || freshUse_ != pool_.uses()) {
+    bytes = {pool_.spare().get() + ChunkPool::kRoom, std::min<std::size_t>(replay_.end() - cursor_, ChunkPool::kChunk)};
+    for (std::size_t done = 0; done < bytes.size();) {
+      const auto kept = replay_.from(cursor_ + done);
+      const std::size_t n = std::min(kept.size(), bytes.size() - done);
+      std::copy_n(kept.begin(), n, bytes.begin() + static_cast<std::ptrdiff_t>(done));
+      done += n;
+    }
   }
-  fresh_ = false;
-  cursor_ += bytes.size();
+  const std::uint64_t after = cursor_ + bytes.size();
+  repeated_ += std::min(after, std::max(sentHigh_, cursor_)) - cursor_;
+  cursor_ = after;
   sentHigh_ = std::max(sentHigh_, cursor_);
   const auto header = wire::encodeDataHeader(bytes.size());
   std::uint8_t* begin = bytes.data() - header.size() - control;
@@ -175,32 +190,37 @@ std::span<const std::uint8_t> ResumableStream::next() {
 // ------------------------------------------------------------------- coming in
 
 ResumableStream::Event ResumableStream::onAck(TimePoint now, std::uint64_t position) {
-  if (position > sentHigh_) return Event::violation;
-  if (position <= acked_) return Event::none;
-  acked_ = position;
-  replay_.dropTo(position);
+  if (position > cursor_) return Event::violation;
+  if (position <= taken_) return Event::none;
+  taken_ = position;
+  if (position > acked_) {
+    acked_ = position;
+    replay_.dropTo(position);
+  }
   tuner_.onAck(now, position);
   return Event::room;
 }
 
 ResumableStream::Event ResumableStream::onReset() {
-  resetReceived_ = true;
-  resetOwed_ = !resetSent_ && !finSent();
+  resetOwed_ = !spoken();
+  resetReceived_ = resetHere_ = true;
   replay_.clear();
-  if (!finSent()) cursor_ = replay_.end();
   return Event::reset;
 }
 
 ResumableStream::Event ResumableStream::handle(TimePoint now, const wire::FrameHeader& header, std::span<const std::uint8_t> payload) {
   heard_ = true;
-  if (resetReceived_) return Event::violation;
   if (link_ == Link::resuming) {
-    if (header.type != FrameType::resumed || !goOnFrom(loadU64(payload.data()))) return Event::violation;
-    link_ = Link::open;
-    ackSent_ = position();
+    if (header.type != FrameType::resumed) return Event::violation;
+    const std::uint64_t position = loadU64(payload.data());
+    if (!possible(position)) return Event::violation;
+    goOnFrom(position);
     if ((header.flags & wire::kFlagAnswered) != 0) answered_ = true;
     return Event::resumed;
   }
+  // May follow the last word.
+  if (header.type == FrameType::switchOver) return Event::switched;
+  if (resetHere_) return Event::violation;
   switch (header.type) {
     case FrameType::accept:
       if (role_ != Role::initiator || answered_) return Event::violation;
@@ -208,6 +228,7 @@ ResumableStream::Event ResumableStream::handle(TimePoint now, const wire::FrameH
       return Event::answered;
     case FrameType::ping:
       pongOwed_ = true;
+      std::copy_n(payload.begin(), pongPayload_.size(), pongPayload_.begin());
       return Event::none;
     case FrameType::pong:
       pinged_ = expecting_ = false;
@@ -227,8 +248,6 @@ ResumableStream::Event ResumableStream::handle(TimePoint now, const wire::FrameH
       return Event::fin;
     case FrameType::reset:
       return onReset();
-    case FrameType::switchOver:
-      return Event::switched;
     default:
       return Event::violation;
   }
@@ -237,10 +256,10 @@ ResumableStream::Event ResumableStream::handle(TimePoint now, const wire::FrameH
 bool ResumableStream::receive(std::size_t bytes) {
   heard_ = true;
   expecting_ = true;
+  if (link_ != Link::open || finReceived_ || resetReceived_ || (role_ == Role::initiator && !answered_)) return false;
   received_ += bytes;
-  const bool expected = link_ == Link::open && !finReceived_ && !resetReceived_ && (role_ == Role::target || answered_);
-  // What was under way when WINDOW left comes on top; and a resumption acknowledges what waits here.
-  return expected && backlog() <= 2 * kMostUnacked;
+  if (aborted_) delivered_ = received_;
+  return backlog() <= kMostUnacked;
 }
 
 // ------------------------------------------------------------------------ time
@@ -255,9 +274,9 @@ bool ResumableStream::tick() {
   }
   ++quiet_;
   const bool unanswered = role_ == Role::initiator && !answered_;
-  if (!unanswered && link_ == Link::open && unacked() == 0 && !pinged_ && !expecting_) {
+  if (!unanswered && link_ == Link::open && unacked() == 0 && !pinged_ && !expecting_ && !aborted_) {
     silent_ = 0;
-    if (role_ == Role::target || quiet_ < kKeepAliveAfter) return true;
+    if (quiet_ < (role_ == Role::initiator ? kKeepAliveAfter : 2 * kKeepAliveAfter)) return true;
     pinged_ = pingOwed_ = true;
     return true;
   }

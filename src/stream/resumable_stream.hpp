@@ -4,7 +4,13 @@
 // byte pipe; the stream may lose it at any byte, and is given another one. Each direction counts its bytes; the FIN at
 // its end counts as one more. RESUME and RESUMED exchange the counts of what has come, and each side goes on from there:
 // nothing is lost or repeated. (docs/PROTOCOL.md, section 5)
+//
+// The last word of a side on a carrier is RESET, or the later of its FIN and its ACK of the other side's FIN. It says
+// nothing after that, and whoever gets a RESET before it has said its own answers with one. So both sides know of each frame which stream it
+// belongs to when the carrier goes on with the next.
 #pragma once
+
+#include <algorithm>
 
 #include "base/time.hpp"
 #include "stream/replay_buffer.hpp"
@@ -30,9 +36,9 @@ class ResumableStream {
   /// The local side is gone: what has not been sent never will be, and the other end is reset.
   void abort();
   /// Bytes of the other end that the local program has taken; the rest wait here, which is what holds the sender back.
-  void delivered(std::size_t bytes) noexcept { delivered_ += bytes; }
+  void delivered(std::size_t bytes) noexcept { delivered_ = std::min(delivered_ + bytes, received_); }
   /// It has not taken the last ones after all.
-  void undelivered(std::size_t bytes) noexcept { delivered_ -= bytes; }
+  void undelivered(std::size_t bytes) noexcept { delivered_ -= std::min<std::uint64_t>(bytes, delivered_); }
   /// Target: the service has been reached. `atOnce`: the answer does not wait for the service's first bytes.
   void accept(bool atOnce);
 
@@ -43,9 +49,10 @@ class ResumableStream {
   void attachOpening(wire::FrameBytes open);
   /// Initiator: RESUME leaves, and nothing else until the answer comes.
   void attachResuming(wire::FrameBytes resume);
-  /// Target: RESUME came, with the position up to which the initiator has got the stream. False: it cannot be true, and
-  /// the stream is lost.
+  /// Target: RESUME came, with the position up to which the initiator has got the stream. It leaves the carrier that it is
+  /// on. False: that cannot be true, or is no longer (a RESUME that a later one has overtaken); nothing has changed.
   bool attachResumed(std::uint64_t position);
+  bool canResume(std::uint64_t position) const noexcept { return possible(position); }
   void detach();
   bool attached() const noexcept { return link_ != Link::none; }
 
@@ -83,10 +90,7 @@ class ResumableStream {
   /// Acknowledges what has come at the next next(), be it as little as it is.
   void wantAck() noexcept { ackWanted_ = true; }
   /// There is something that may wait for company, but not for long.
-  bool hasLazy() const noexcept { return link_ == Link::open && (ackOwed() || (accepted_ && !answerSent_)); }
-
-  /// For the stream's owner to send it itself: an ACK of everything.
-  std::uint64_t takeAck() noexcept { return ackSent_ = ackPosition(); }
+  bool hasLazy() const noexcept { return link_ == Link::open && !spoken() && (ackOwed() || (accepted_ && !answerSent_)); }
 
   // ---- state
   /// Initiator: what comes on the carrier before the answer belongs to the stream before this one.
@@ -98,14 +102,19 @@ class ResumableStream {
   bool endedBothWays() const noexcept { return finished_ && finReceived_; }
   bool resetReceived() const noexcept { return resetReceived_; }
   bool aborted() const noexcept { return aborted_; }
-  /// Both sides have said their last word on this carrier: it is free.
-  bool leavable() const noexcept { return link_ == Link::open && (finReceived_ || resetReceived_) && (resetSent_ || finSent()); }
-  /// The other end is known to have got everything.
-  bool confirmed() const noexcept { return aborted_ || resetReceived_ || (finished_ && acked_ == lastPosition()); }
+  /// This side has said its last word on the carrier, and no bytes come from the other one: the next stream may follow. Until
+  /// it is confirmed() whatever comes on the carrier is this stream's.
+  bool leavable() const noexcept {
+    return link_ == Link::open && !resumedOwed_ && !switchOwed_ && spoken() && (heardLast() || (finReceived_ && !resetReceived_));
+  }
+  /// The other end is known to have got everything, or to have given up; an aborted stream's other end, to have heard of it.
+  bool confirmed() const noexcept { return resetReceived_ || (finAcked() && (!aborted_ || finReceived_)); }
   /// A target's answer comes before everything else, so that what comes before it belongs to the stream before this one.
   bool ackOwed() const noexcept { return (role_ == Role::initiator || accepted_) && ackPosition() > ackSent_; }
   /// The other end waits for an acknowledgement: next() gives it.
-  bool ackDue() const noexcept { return link_ == Link::open && ackOwed() && ackPosition() >= ackSent_ + ackEvery_; }
+  bool ackDue() const noexcept {
+    return link_ == Link::open && !resetSent_ && ackOwed() && (ackPosition() >= ackSent_ + ackEvery_ || (finReceived_ && finSent()));
+  }
   std::size_t unacked() const noexcept { return static_cast<std::size_t>(cursor_ - acked_); }
   /// Received, and not yet taken by the local program.
   std::size_t backlog() const noexcept { return static_cast<std::size_t>(received_ - delivered_); }
@@ -117,6 +126,7 @@ class ResumableStream {
   static constexpr int kProbeAfter = 3;
   static constexpr int kDeadAfter = 10;
   /// An initiator's carrier that is idle is asked so often whether it still leads somewhere, which keeps NATs' mappings too.
+  /// A target that has missed two asks itself.
   static constexpr int kKeepAliveAfter = 30;
   /// More than this is never under way; who sends more than it may ends the stream.
   static constexpr std::size_t kMostUnacked = 16 * 1024 * 1024;
@@ -128,7 +138,14 @@ class ResumableStream {
   std::uint64_t ackPosition() const noexcept { return finReceived_ ? received_ + 1 : delivered_; }
   bool alive() const noexcept { return !aborted_ && !resetReceived_; }
   bool finSent() const noexcept { return finished_ && cursor_ == lastPosition(); }
-  bool goOnFrom(std::uint64_t position);
+  bool finAcked() const noexcept { return finished_ && acked_ == lastPosition(); }
+  bool spoken() const noexcept { return resetSent_ || (finSent() && finReceived_ && !ackOwed()); }
+  bool heardLast() const noexcept { return resetHere_ || (finReceived_ && finAcked()); }
+  /// What of its own bytes may be unacknowledged.
+  std::size_t limit() const noexcept;
+  /// A position that the other side can have got to.
+  bool possible(std::uint64_t position) const noexcept { return position >= acked_ && position <= sentHigh_; }
+  void goOnFrom(std::uint64_t position);
   Event onAck(TimePoint now, std::uint64_t position);
   Event onReset();
   std::size_t writeControl(bool withData);
@@ -144,6 +161,7 @@ class ResumableStream {
   bool ackWanted_ = false;
   bool resetOwed_ = false;
   bool resetSent_ = false;
+  bool resetHere_ = false;  ///< received
   bool switchOwed_ = false;
   // The stream.
   bool accepted_ = false;  ///< target
@@ -152,7 +170,6 @@ class ResumableStream {
   bool aborted_ = false;
   bool finReceived_ = false;
   bool resetReceived_ = false;
-  bool fresh_ = false;  ///< the bytes at the cursor are still where they were read into
   // Silence.
   bool heard_ = false;
   bool pinged_ = false;
@@ -163,10 +180,14 @@ class ResumableStream {
   ChunkPool& pool_;
   ReplayBuffer replay_;
   wire::FrameBytes first_;  ///< OPEN or RESUME, until it has left
+  // The bytes that were read last, where they were read into, as long as nobody else has used the pool's spare chunk.
   std::span<std::uint8_t> freshBytes_;
+  std::uint64_t freshAt_ = 0;
+  std::uint64_t freshUse_ = 0;
   std::uint64_t cursor_ = 0;     ///< next to be sent on this carrier
   std::uint64_t sentHigh_ = 0;   ///< the furthest it has ever been
-  std::uint64_t acked_ = 0;
+  std::uint64_t acked_ = 0;      ///< has reached the other side, and need not be sent again
+  std::uint64_t taken_ = 0;      ///< has left it for its program: acked_, but for what waited there at a resumption
   std::uint64_t received_ = 0;
   std::uint64_t delivered_ = 0;
   std::uint64_t ackSent_ = 0;
@@ -177,6 +198,7 @@ class ResumableStream {
   std::uint32_t windowWanted_ = kMostUnacked;
   std::uint32_t ackEvery_ = kFirstAckEvery;      ///< asked for by the other side
   std::uint32_t ackEverySent_ = kFirstAckEvery;  ///< asked for by this one
+  std::array<std::uint8_t, wire::kPingSize> pongPayload_{};
   static constexpr std::uint32_t kFirstAckEvery = 64 * 1024;
 };
 

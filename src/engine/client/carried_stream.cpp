@@ -85,7 +85,6 @@ void CarriedStream::abort() {
   release();
   if (over_) return;
   core_.abort();
-  core_.delivered(pending());
   std::vector<std::uint8_t>{}.swap(pending_);
   pendingAt_ = 0;
   if (!carrier_) return onDetached();
@@ -130,7 +129,6 @@ bool CarriedStream::takeData(std::size_t bytes) {
     return false;
   }
   if (!core_.aborted()) return true;
-  core_.delivered(bytes);
   discarded_ += bytes;
   if (discarded_ > kMostDiscarded) onViolation();
   return false;
@@ -144,8 +142,9 @@ void CarriedStream::handle(const Frame& frame) {
   using Event = stream::ResumableStream::Event;
   switch (core_.handle(Clock::now(), frame.header, frame.payload)) {
     case Event::none:
-    case Event::fin:
       return;
+    case Event::fin:
+      return core_.ackDue() ? sendMore() : void();
     case Event::answered:
     case Event::resumed: {
       carrier_->onAnswered();
@@ -247,14 +246,8 @@ void CarriedStream::onLineWritable() {
 
 void CarriedStream::flushLazy() {
   lazy_ = false;
-  if (carrier_) {
-    core_.wantAck();
-    return sendMore();
-  }
-  const auto carrier = left_.lock();
-  if (!carrier || !carrier->isBehind(*this) || !core_.ackOwed()) return;
-  carrier->line().sendFrame(wire::encodePosition(wire::FrameType::ack, core_.takeAck()));
-  if (core_.confirmed()) carrier->confirmBehind();
+  core_.wantAck();
+  sendMore();
 }
 
 // --------------------------------------------------------------------- carriers
@@ -264,7 +257,6 @@ void CarriedStream::attachTo(std::shared_ptr<StreamCarrier> carrier) {
   if (const auto before = left_.lock()) before->forgetBehind(*this);
   left_.reset();
   carrier_ = std::move(carrier);
-  carrier_->beginNext();
   gone_ = false;
   sendMore();
   wakeReader();
@@ -278,12 +270,11 @@ void CarriedStream::leaveIfDone() {
   const auto self = shared_from_this();
   const auto carrier = detach();
   gone_ = true;
-  if (core_.confirmed() && !core_.ackOwed()) {
+  if (core_.confirmed()) {
     becomeOver();
   } else {
     left_ = carrier;
     carrier->leaveBehind(self);
-    if (core_.ackOwed() && !std::exchange(lazy_, true)) context_.streams.flushSoon(self);
   }
   carrier->onStreamLeft(true);
 }
@@ -316,14 +307,6 @@ void CarriedStream::onCarrierBroken(const char* why) {
 
 bool CarriedStream::handleBehind(const Frame& frame) {
   core_.handle(Clock::now(), frame.header, frame.payload);
-  if (!core_.confirmed() || core_.ackOwed()) return false;
-  becomeOver();
-  return true;
-}
-
-bool CarriedStream::onNextBehind() {
-  left_.reset();
-  if (core_.ackOwed()) core_.takeAck();
   if (!core_.confirmed()) return false;
   becomeOver();
   return true;

@@ -59,8 +59,6 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   // ---- of StreamCarrier: the stream has left it
   /// True: it is over.
   bool handleBehind(const Frame& frame);
-  /// Another stream's first frame follows, which acknowledges everything. True: it is over.
-  bool onNextBehind();
   void onConfirmed() { becomeOver(); }
   void onLostBehind();
 

@@ -43,13 +43,13 @@ void InboundStream::openOn(std::shared_ptr<InboundCarrier> carrier) {
 
 void InboundStream::resumeOn(std::shared_ptr<InboundCarrier> carrier, std::uint64_t position, bool isNew) {
   const auto self = shared_from_this();
+  if (!core_.canResume(position)) {
+    // Perhaps a later one has overtaken it: the stream is none the worse.
+    return carrier->reject(Error{Errc::protocol_error, peer_.str(), "it goes on where the stream is not"});
+  }
   dropCarrier();
   on_ = carrier;
-  if (!core_.attachResumed(position)) {
-    const Error error{Errc::protocol_error, peer_.str(), "it goes on where the stream has never been"};
-    carrier->reject(error);
-    return giveUp(error);
-  }
+  core_.attachResumed(position);
   attachTo(std::move(carrier));
   if (isNew) return reachService();
   resumed();

@@ -21,10 +21,6 @@ void StreamCarrier::forgetBehind(const CarriedStream& stream) {
   if (isBehind(stream)) behind_.reset();
 }
 
-void StreamCarrier::beginNext() {
-  if (const auto stream = behind_; stream && stream->onNextBehind()) behind_.reset();
-}
-
 void StreamCarrier::loseBehind() {
   if (const auto stream = std::exchange(behind_, nullptr)) stream->onLostBehind();
 }

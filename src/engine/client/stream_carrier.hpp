@@ -26,8 +26,6 @@ class StreamCarrier {
   void handleForBehind(const Frame& frame);
   void confirmBehind();
   void forgetBehind(const CarriedStream& stream);
-  /// The next stream's first frame leaves, or has come.
-  void beginNext();
 
  protected:
   /// The carrier has ended.
