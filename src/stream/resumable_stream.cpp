@@ -1,6 +1,7 @@
 #include "stream/resumable_stream.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bytes.hpp"
 
@@ -46,8 +47,7 @@ void ResumableStream::finish() {
 
 void ResumableStream::abort() {
   if (!alive()) return;
-  resetOwed_ = !spoken();
-  aborted_ = true;
+  aborted_ = resetOwed_ = true;
   delivered_ = received_;
   replay_.clear();
 }
@@ -115,7 +115,10 @@ std::size_t ResumableStream::writeControl(bool withData) {
     put(wire::encodePosition(FrameType::resumed, position(), accepted_ ? wire::kFlagAnswered : std::uint8_t{0}));
     resumedOwed_ = false;
     answerSent_ = accepted_;
-    if (spoken() && !switchOwed_) return size;
+  }
+  if (spoken()) {
+    if (std::exchange(switchOwed_, false)) put(wire::encodeBare(FrameType::switchOver));
+    return size;
   }
   const bool last = resetOwed_ || (alive() && finished_ && !withData && cursor_ == replay_.end());
   if (accepted_ && !answerSent_ && (answerNow_ || ackWanted_ || withData || last)) {
@@ -128,13 +131,13 @@ std::size_t ResumableStream::writeControl(bool withData) {
   if (windowWanted_ != windowSent_) put(wire::encodeCount(FrameType::window, windowSent_ = windowWanted_));
   const auto every = std::clamp(static_cast<std::uint32_t>(tuner_.limit() / 4), kFirstAckEvery, kMostAckEvery);
   if (withData && every != ackEverySent_) put(wire::encodeCount(FrameType::ackEvery, ackEverySent_ = every));
-  if (ackOwed() && !resetSent_ && (size > 0 || ackWanted_ || withData || last || ackDue())) {
+  // Not before RESET: the ACK of a FIN may be the last word.
+  if (ackOwed() && !resetOwed_ && (size > 0 || ackWanted_ || withData || last || ackDue())) {
     put(wire::encodePosition(FrameType::ack, ackSent_ = ackPosition()));
   }
   ackWanted_ = false;
-  if (switchOwed_) {
+  if (std::exchange(switchOwed_, false)) {
     put(wire::encodeBare(FrameType::switchOver));
-    switchOwed_ = false;
   } else if (resetOwed_) {
     put(wire::encodeBare(FrameType::reset));
     resetOwed_ = false;
@@ -189,8 +192,7 @@ ResumableStream::Event ResumableStream::onAck(TimePoint now, std::uint64_t posit
 }
 
 ResumableStream::Event ResumableStream::onReset() {
-  resetOwed_ = !spoken();
-  resetReceived_ = resetHere_ = true;
+  resetReceived_ = resetHere_ = resetOwed_ = true;
   replay_.clear();
   return Event::reset;
 }

@@ -149,7 +149,7 @@ class ResumableStream {
   bool pingOwed_ = false;
   bool pongOwed_ = false;
   bool ackWanted_ = false;
-  bool resetOwed_ = false;
+  bool resetOwed_ = false;  ///< unless the last word has been said
   bool resetSent_ = false;
   bool resetHere_ = false;  ///< received
   bool switchOwed_ = false;
