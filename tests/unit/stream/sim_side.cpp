@@ -57,6 +57,7 @@ std::size_t SimSide::write(SimStream& s, std::size_t bytes) {
 std::size_t SimSide::read(SimStream& s, std::size_t bytes) {
   if (!s.accepted) return 0;
   const std::size_t n = std::min(bytes, s.stream.backlog());
+  if (n == 0) return 0;
   s.stream.delivered(n);
   if (s.stream.ackDue()) pump(s);
   return n;
@@ -125,7 +126,7 @@ void SimSide::resume(SimStream& s, SimLine& line, std::uint32_t age) {
 }
 
 bool SimSide::canSwitch(const SimStream& s) const noexcept {
-  return s.in != nullptr && s.in == s.out && s.next == nullptr && s.stream.answered();
+  return s.in != nullptr && s.in == s.out && s.next == nullptr && !s.resuming && s.stream.answered();
 }
 
 void SimSide::switchTo(SimStream& s, SimLine& line, std::uint32_t age) {
