@@ -150,7 +150,7 @@ std::size_t ResumableStream::writeControl(bool withData) {
 }
 
 std::span<const std::uint8_t> ResumableStream::next() {
-  if (link_ != Link::open || (spoken() && !resumedOwed_ && !switchOwed_)) return {};
+  if (link_ != Link::open) return {};
   const bool withData = alive() && cursor_ < replay_.end() && !switchOwed_;
   const std::size_t control = writeControl(withData);
   const std::span<std::uint8_t> small{pool_.small()};

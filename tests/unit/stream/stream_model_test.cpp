@@ -16,7 +16,8 @@ PairRules rulesOf(SeededRandom& random) {
   PairRules rules;
   rules.memory = random.below(2) == 0 ? 512 * 1024 : 64 * 1024 * 1024;
   rules.mostStreams = 1 + random.below(4);
-  rules.largest = random.below(3) == 0 ? 128 * 1024 : 1 + random.below(4096);
+  rules.bulk = random.below(4) == 0;
+  rules.largest = rules.bulk || random.below(3) == 0 ? 128 * 1024 : 1 + random.below(4096);
   rules.cuts = random.below(5);
   rules.aborts = random.below(3);
   return rules;

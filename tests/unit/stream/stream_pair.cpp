@@ -26,6 +26,7 @@ StreamPair::StreamPair(std::uint64_t seed, PairRules rules)
 
 /// Mostly few bytes, now and then many.
 std::size_t StreamPair::some() {
+  if (rules_.bulk) return 1 + random_.below(rules_.largest);
   switch (random_.below(8)) {
     case 0:
       return 1 + random_.below(rules_.largest);
@@ -75,6 +76,7 @@ void StreamPair::program(SimSide& side) {
   if (what < 20 + rules_.aborts) {
     if (!gone) side.abort(*s);
   } else if (what < 40) {
+    if (rules_.bulk && random_.below(10) != 0) return;
     if (!gone && s->accepted && !s->finished) side.finish(*s);
   } else if (what < 100) {
     if (!gone && !s->accepted && !s->left) side.accept(*s, random_.below(2) == 0);
@@ -191,6 +193,7 @@ void StreamPair::settle() {
       expect(s->stream.unacked() == 0, "bytes that are never acknowledged");
       expect(s->stream.backlog() == 0, "bytes that nobody takes");
       expect(!s->finished || s->stream.confirmed(), "an end that is never confirmed");
+      expect(s->finished || !s->accepted || !s->stream.reserve().empty(), "a program that may not go on");
     }
     expect(side->pool().held() == 0, "memory that is never given back");
   }

@@ -14,6 +14,7 @@ struct PairRules {
   std::size_t largest = 128 * 1024;      ///< write or read at once
   std::size_t cuts = 4;                  ///< of a thousand operations
   std::size_t aborts = 2;
+  bool bulk = false;  ///< programs that send much and hardly ever finish
 };
 
 class StreamPair {
