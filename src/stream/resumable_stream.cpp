@@ -1,6 +1,7 @@
 #include "stream/resumable_stream.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bytes.hpp"
 
@@ -46,8 +47,7 @@ void ResumableStream::finish() {
 
 void ResumableStream::abort() {
   if (!alive()) return;
-  resetOwed_ = !spoken();
-  aborted_ = true;
+  aborted_ = resetOwed_ = true;
   delivered_ = received_;
   replay_.clear();
 }
@@ -127,10 +127,17 @@ std::size_t ResumableStream::writeControl(bool withData) {
     put(wire::encodePosition(FrameType::resumed, position(), accepted_ ? wire::kFlagAnswered : std::uint8_t{0}));
     resumedOwed_ = false;
     answerSent_ = accepted_;
-    if (spoken() && !switchOwed_) return size;
+  }
+  if (spoken()) {
+    if (std::exchange(switchOwed_, false)) put(wire::encodeBare(FrameType::switchOver));
+    return size;
   }
   const bool last = resetOwed_ || (alive() && finished_ && !withData && cursor_ == replay_.end());
-  const bool answerDue = resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last));
+  // Not before RESET: the ACK of a FIN may be the last word.
+  const bool here = std::exchange(hereOwed_, false) && (role_ == Role::initiator || accepted_);
+  const bool ack = !resetOwed_ && (here || (ackOwed() && (size > 0 || ackWanted_ || withData || last || pongOwed_ || ackDue())));
+  // Nothing of this stream but PONG comes before its answer.
+  const bool answerDue = resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last || ack));
   if (role_ == Role::target && !answerSent_ && answerDue) {
     put(wire::encodeBare(FrameType::accept));
     answerSent_ = true;
@@ -141,13 +148,10 @@ std::size_t ResumableStream::writeControl(bool withData) {
   if (windowWanted_ != windowSent_) put(wire::encodeCount(FrameType::window, windowSent_ = windowWanted_));
   const auto every = std::clamp(static_cast<std::uint32_t>(tuner_.limit() / 4), kFirstAckEvery, kMostAckEvery);
   if (withData && every != ackEverySent_) put(wire::encodeCount(FrameType::ackEvery, ackEverySent_ = every));
-  if (ackOwed() && !resetSent_ && (size > 0 || ackWanted_ || withData || last || ackDue())) {
-    put(wire::encodePosition(FrameType::ack, ackSent_ = ackPosition()));
-  }
+  if (ack) put(wire::encodePosition(FrameType::ack, ackSent_ = std::max(ackSent_, ackPosition())));
   ackWanted_ = false;
-  if (switchOwed_) {
+  if (std::exchange(switchOwed_, false)) {
     put(wire::encodeBare(FrameType::switchOver));
-    switchOwed_ = false;
   } else if (resetOwed_) {
     put(wire::encodeBare(FrameType::reset));
     resetOwed_ = false;
@@ -160,7 +164,7 @@ std::size_t ResumableStream::writeControl(bool withData) {
 }
 
 std::span<const std::uint8_t> ResumableStream::next() {
-  if (link_ == Link::none || (spoken() && !resumedOwed_ && !switchOwed_)) return {};
+  if (link_ == Link::none) return {};
   const bool withData = link_ == Link::open && alive() && cursor_ < replay_.end() && !switchOwed_;
   const std::size_t control = writeControl(withData);
   const std::span<std::uint8_t> small{pool_.small()};
@@ -202,8 +206,7 @@ ResumableStream::Event ResumableStream::onAck(TimePoint now, std::uint64_t posit
 }
 
 ResumableStream::Event ResumableStream::onReset() {
-  resetOwed_ = !spoken();
-  resetReceived_ = resetHere_ = true;
+  resetReceived_ = resetHere_ = resetOwed_ = true;
   replay_.clear();
   return Event::reset;
 }
@@ -268,6 +271,13 @@ bool ResumableStream::tick() {
   if (link_ == Link::none) return true;
   if (backlog() > kMuchBacklog) windowWanted_ = WindowTuner::kLeast;
   if (backlog() == 0) windowWanted_ = kMostUnacked;
+  if (backlog() > 0) {
+    // Nobody may be reading the carrier: it says nothing about the other side, which is told that this one is there.
+    heard_ = false;
+    silent_ = quiet_ = 0;
+    hereOwed_ = true;
+    return true;
+  }
   if (std::exchange(heard_, false)) {
     silent_ = quiet_ = 0;
     return true;
