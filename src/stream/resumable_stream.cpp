@@ -245,7 +245,7 @@ ResumableStream::Event ResumableStream::handle(TimePoint now, const wire::FrameH
       ackEvery_ = std::clamp(loadU32(payload.data()), kLeastAckEvery, kMostAckEvery);
       return Event::none;
     case FrameType::fin:
-      if (finReceived_ || (role_ == Role::initiator && !answered_)) return Event::violation;
+      if (finReceived_ || resetReceived_ || (role_ == Role::initiator && !answered_)) return Event::violation;
       finReceived_ = true;
       expecting_ = false;
       return Event::fin;

@@ -10,47 +10,16 @@
 #include <set>
 #include <stdexcept>
 
+#include "stream/byte_pattern.hpp"
 #include "stream/frame_reader.hpp"
 #include "stream/resumable_stream.hpp"
 #include "stream/sim_carrier.hpp"
-#include "support/seeded_random.hpp"
 
 namespace chuantou::test {
 
 inline void expect(bool good, const char* what) {
   if (!good) throw std::logic_error(what);
 }
-
-/// What a program sends: the byte at each position is known to both ends.
-class Pattern {
- public:
-  explicit Pattern(std::uint64_t seed) : table_(kPeriod) { SeededRandom{seed}.fill(table_); }
-  void fill(std::uint64_t position, std::span<std::uint8_t> bytes) const {
-    each(position, bytes.size(), [&](std::size_t at, std::size_t from, std::size_t n) {
-      std::memcpy(bytes.data() + at, table_.data() + from, n);
-      return true;
-    });
-  }
-  bool matches(std::uint64_t position, std::span<const std::uint8_t> bytes) const {
-    return each(position, bytes.size(), [&](std::size_t at, std::size_t from, std::size_t n) {
-      return std::memcmp(bytes.data() + at, table_.data() + from, n) == 0;
-    });
-  }
-
- private:
-  static constexpr std::size_t kPeriod = 65521;  ///< a prime: no chunk's or window's size
-  template <class Do>
-  static bool each(std::uint64_t position, std::size_t size, Do&& act) {
-    for (std::size_t done = 0; done < size;) {
-      const auto from = static_cast<std::size_t>((position + done) % kPeriod);
-      const std::size_t n = std::min(size - done, kPeriod - from);
-      if (!act(done, from, n)) return false;
-      done += n;
-    }
-    return true;
-  }
-  std::vector<std::uint8_t> table_;
-};
 
 struct SimStream;
 
@@ -88,7 +57,7 @@ class SimSide {
  public:
   using Event = stream::ResumableStream::Event;
 
-  SimSide(SideOf side, std::size_t memory, const Pattern& out, const Pattern& in, bool detachesWhenLeaving)
+  SimSide(SideOf side, std::size_t memory, const BytePattern& out, const BytePattern& in, bool detachesWhenLeaving)
       : side_(side), pool_(memory), out_(out), in_(in), detachesWhenLeaving_(detachesWhenLeaving) {}
 
   /// The other end's stream of that number, for the oracle.
@@ -147,8 +116,8 @@ class SimSide {
 
   SideOf side_;
   stream::ChunkPool pool_;
-  const Pattern& out_;
-  const Pattern& in_;
+  const BytePattern& out_;
+  const BytePattern& in_;
   bool detachesWhenLeaving_;
   std::map<std::uint64_t, std::unique_ptr<SimStream>> streams_;
   std::set<std::uint64_t> done_;

@@ -51,8 +51,8 @@ class StreamPair {
 
   SeededRandom random_;
   PairRules rules_;
-  Pattern up_;
-  Pattern down_;
+  BytePattern up_;
+  BytePattern down_;
   SimSide initiator_;
   SimSide target_;
   TimePoint now_{std::chrono::hours{1}};
