@@ -9,19 +9,20 @@ namespace {
 constexpr Millis kFirstBackoff{250};
 constexpr Millis kLastBackoff{4'000};
 
-/// Whether another attempt may succeed. `opened`: the target had the stream, so that a name that is not known now may
-/// only not be known again yet.
-bool mayPass(Errc code, bool opened) {
+/// A stream that has not been opened waits only for the server.
+constexpr Millis kPatienceToOpen{15'000};
+
+/// Whether the target of a stream may be reached again after this. A name that is not known may only not be known again yet.
+bool mayPass(Errc code) {
   switch (code) {
     case Errc::connection_lost:
     case Errc::timed_out:
     case Errc::server_unreachable:
     case Errc::not_running:
-      return true;
     case Errc::unknown_peer:
     case Errc::peer_offline:
     case Errc::limit_reached:
-      return opened;
+      return true;
     default:
       return false;
   }
@@ -73,7 +74,9 @@ void OutboundStream::onCarrierFailed(const Error& error) {
   if (over()) return;
   if (attached()) dropCarrier();
   const bool opened = openedAt_ != TimePoint{};
-  if (!mayPass(error.errc(), opened) || patience_ <= Millis{0}) return fail(error);
+  if (error.errc() == Errc::peer_offline && error.detail() == wire::kPeerHasLeft) return fail(error);
+  if (!mayPass(error.errc()) || patience_ <= Millis{0}) return fail(error);
+  if (!opened && context_.link.registered()) return fail(error);
   lastFailure_ = error;
   backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kLastBackoff);
   retryAt_ = Clock::now() + backoff_ / 2 + backoff_ * static_cast<int>(context_.random.next() % 64) / 128;
@@ -98,7 +101,7 @@ void OutboundStream::onRegistered() {
 
 void OutboundStream::onTickDetached(TimePoint now) {
   const TimePoint since = detachedAt() == TimePoint{} ? madeAt() : detachedAt();
-  if (now - since > patience_) {
+  if (now - since > (openedAt_ == TimePoint{} ? std::min(patience_, kPatienceToOpen) : patience_)) {
     return fail(lastFailure_ ? *lastFailure_ : Error{Errc::connection_lost, toString(options_.target), "no carrier for too long"});
   }
   if (!asking_ && now >= retryAt_ && context_.link.registered()) ask();

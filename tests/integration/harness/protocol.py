@@ -17,6 +17,8 @@ from .websocket import Closed, WebSocket
 OPEN, ACCEPT, REJECT, PING, PONG = 1, 2, 3, 4, 5
 ANSWER_AT_ONCE = 1
 MAX_MESSAGE = 65536
+# Options of a ctc whose connections end with their carrier.
+AT_ONCE = ["--patience", "0"]
 PLAIN = ["--encryption", "none"]  # for a ctc that has to do with carriers of this client, which are not encrypted
 
 
