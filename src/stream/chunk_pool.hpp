@@ -15,8 +15,8 @@ class ChunkPool {
   using Memory = std::unique_ptr<std::uint8_t[]>;
   /// Read, encrypted and sent in one go: eight records of TLS.
   static constexpr std::size_t kChunk = 128 * 1024;
-  /// Before the bytes, for the headers of the frames that they leave with.
-  static constexpr std::size_t kRoom = 32;
+  /// Before the bytes, for the frames that they leave with: an OPEN or RESUME and a few small ones.
+  static constexpr std::size_t kRoom = 512;
 
   /// `most`: bytes in all streams together, beyond which each keeps to its least.
   explicit ChunkPool(std::size_t most) : most_(most) {}
@@ -39,7 +39,7 @@ class ChunkPool {
   /// Another number than before: the spare chunk may have somebody else's bytes in it.
   std::uint64_t uses() const noexcept { return uses_; }
   /// Where everybody's next frames without bytes of the stream are put together.
-  std::array<std::uint8_t, 128>& small() noexcept { return small_; }
+  std::array<std::uint8_t, kRoom>& small() noexcept { return small_; }
 
   void add(std::size_t bytes) noexcept { held_ += bytes; }
   void remove(std::size_t bytes) noexcept { held_ -= bytes; }
@@ -53,7 +53,7 @@ class ChunkPool {
   std::size_t held_ = 0;
   std::uint64_t uses_ = 0;
   Memory spare_;
-  std::array<std::uint8_t, 128> small_;
+  std::array<std::uint8_t, kRoom> small_;
   std::vector<Memory> free_;
 };
 

@@ -60,7 +60,16 @@ void ResumableStream::accept(bool atOnce) {
 // -------------------------------------------------------------------- carriers
 
 void ResumableStream::attach() { link_ = Link::open; }
-void ResumableStream::attachResuming() { link_ = Link::resuming; }
+
+void ResumableStream::attachOpening(wire::FrameBytes open) {
+  first_ = std::move(open);
+  link_ = Link::open;
+}
+
+void ResumableStream::attachResuming(wire::FrameBytes resume) {
+  first_ = std::move(resume);
+  link_ = Link::resuming;
+}
 
 bool ResumableStream::attachResumed(std::uint64_t position) {
   if (!possible(position)) return false;
@@ -83,6 +92,7 @@ void ResumableStream::goOnFrom(std::uint64_t position) {
 
 void ResumableStream::detach() {
   link_ = Link::none;
+  first_.clear();
   answerSent_ = false;
   resumedOwed_ = false;
   pingOwed_ = false;
@@ -111,6 +121,8 @@ std::size_t ResumableStream::writeControl(bool withData) {
     std::copy(frame.begin(), frame.end(), out.begin() + static_cast<std::ptrdiff_t>(size));
     size += frame.size();
   };
+  if (!first_.empty()) put(std::exchange(first_, {}));
+  if (link_ == Link::resuming) return size;
   if (resumedOwed_) {
     put(wire::encodePosition(FrameType::resumed, position(), accepted_ ? wire::kFlagAnswered : std::uint8_t{0}));
     resumedOwed_ = false;
@@ -121,7 +133,8 @@ std::size_t ResumableStream::writeControl(bool withData) {
     return size;
   }
   const bool last = resetOwed_ || (alive() && finished_ && !withData && cursor_ == replay_.end());
-  if (accepted_ && !answerSent_ && (answerNow_ || ackWanted_ || withData || last)) {
+  const bool answerDue = resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last || ackDue()));
+  if (role_ == Role::target && !answerSent_ && answerDue) {
     put(wire::encodeBare(FrameType::accept));
     answerSent_ = true;
   }
@@ -131,9 +144,11 @@ std::size_t ResumableStream::writeControl(bool withData) {
   if (windowWanted_ != windowSent_) put(wire::encodeCount(FrameType::window, windowSent_ = windowWanted_));
   const auto every = std::clamp(static_cast<std::uint32_t>(tuner_.limit() / 4), kFirstAckEvery, kMostAckEvery);
   if (withData && every != ackEverySent_) put(wire::encodeCount(FrameType::ackEvery, ackEverySent_ = every));
-  // Not before RESET: the ACK of a FIN may be the last word.
-  if (ackOwed() && !resetOwed_ && (size > 0 || ackWanted_ || withData || last || ackDue())) {
+  // Not before the answer, nor before RESET: the ACK of a FIN may be the last word.
+  const bool mayAck = !resetOwed_ && (role_ == Role::initiator || answerSent_);
+  if (ackOwed() && mayAck && (size > 0 || ackWanted_ || withData || last || ackDue())) {
     put(wire::encodePosition(FrameType::ack, ackSent_ = ackPosition()));
+    told_ = std::max(told_, ackSent_);
   }
   ackWanted_ = false;
   if (std::exchange(switchOwed_, false)) {
@@ -150,8 +165,8 @@ std::size_t ResumableStream::writeControl(bool withData) {
 }
 
 std::span<const std::uint8_t> ResumableStream::next() {
-  if (link_ != Link::open) return {};
-  const bool withData = alive() && cursor_ < replay_.end() && !switchOwed_;
+  if (link_ == Link::none) return {};
+  const bool withData = link_ == Link::open && alive() && cursor_ < replay_.end() && !switchOwed_;
   const std::size_t control = writeControl(withData);
   const std::span<std::uint8_t> small{pool_.small()};
   if (!withData) return small.first(control);
@@ -200,13 +215,12 @@ ResumableStream::Event ResumableStream::onReset() {
 ResumableStream::Event ResumableStream::handle(TimePoint now, const wire::FrameHeader& header, std::span<const std::uint8_t> payload) {
   heard_ = true;
   if (link_ == Link::resuming) {
-    if (header.type != FrameType::resumed) return Event::violation;
+    if (header.type != FrameType::resumed || !first_.empty()) return Event::violation;
     const std::uint64_t position = loadU64(payload.data());
     if (!possible(position)) return Event::violation;
     goOnFrom(position);
-    if (answered_ || (header.flags & wire::kFlagAnswered) == 0) return Event::room;
-    answered_ = true;
-    return Event::answered;
+    if ((header.flags & wire::kFlagAnswered) != 0) answered_ = true;
+    return Event::resumed;
   }
   // May follow the last word.
   if (header.type == FrameType::switchOver) return Event::switched;
@@ -249,7 +263,7 @@ bool ResumableStream::receive(std::size_t bytes) {
   if (link_ != Link::open || finReceived_ || resetReceived_ || (role_ == Role::initiator && !answered_)) return false;
   received_ += bytes;
   if (aborted_) delivered_ = received_;
-  return backlog() <= kMostUnacked;
+  return received_ - told_ <= kMostUnacked;
 }
 
 // ------------------------------------------------------------------------ time

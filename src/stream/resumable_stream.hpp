@@ -37,17 +37,22 @@ class ResumableStream {
   void abort();
   /// Bytes of the other end that the local program has taken; the rest wait here, which is what holds the sender back.
   void delivered(std::size_t bytes) noexcept { delivered_ = std::min(delivered_ + bytes, received_); }
+  /// It has not taken the last ones after all.
+  void undelivered(std::size_t bytes) noexcept { delivered_ -= std::min<std::uint64_t>(bytes, delivered_); }
   /// Target: the service has been reached. `atOnce`: the answer does not wait for the service's first bytes.
   void accept(bool atOnce);
 
   // ---- the carrier's side
-  /// The carrier that OPEN was sent or received on.
+  /// Target: the carrier that OPEN has come on.
   void attach();
-  /// Initiator: RESUME was sent; nothing else is until the answer comes.
-  void attachResuming();
+  /// Initiator: OPEN leaves with the first bytes.
+  void attachOpening(wire::FrameBytes open);
+  /// Initiator: RESUME leaves, and nothing else until the answer comes.
+  void attachResuming(wire::FrameBytes resume);
   /// Target: RESUME came, with the position up to which the initiator has got the stream. It leaves the carrier that it is
   /// on. False: that cannot be true, or is no longer (a RESUME that a later one has overtaken); nothing has changed.
   bool attachResumed(std::uint64_t position);
+  bool canResume(std::uint64_t position) const noexcept { return possible(position); }
   void detach();
   bool attached() const noexcept { return link_ != Link::none; }
 
@@ -59,6 +64,7 @@ class ResumableStream {
   enum class Event : std::uint8_t {
     none,
     answered,  ///< the target has accepted: its bytes may follow
+    resumed,   ///< the target goes on; answered() says whether it has accepted
     fin,       ///< the other side's last byte has come
     reset,     ///< the other side has given up
     room,      ///< something was acknowledged
@@ -87,10 +93,13 @@ class ResumableStream {
   bool hasLazy() const noexcept { return link_ == Link::open && !spoken() && (ackOwed() || (accepted_ && !answerSent_)); }
 
   // ---- state
+  /// Initiator: what comes on the carrier before the answer belongs to the stream before this one.
+  bool awaitsAnswer() const noexcept { return role_ == Role::initiator && (link_ == Link::resuming || !answered_); }
   bool answered() const noexcept { return answered_; }
   /// What has come from the other end, all bytes and the FIN: where it goes on after a resumption.
   std::uint64_t position() const noexcept { return received_ + (finReceived_ ? 1 : 0); }
   bool finReceived() const noexcept { return finReceived_; }
+  bool endedBothWays() const noexcept { return finished_ && finReceived_; }
   bool resetReceived() const noexcept { return resetReceived_; }
   bool aborted() const noexcept { return aborted_; }
   /// This side has said its last word on the carrier, and no bytes come from the other one: the next stream may follow. Until
@@ -100,10 +109,11 @@ class ResumableStream {
   }
   /// The other end is known to have got everything, or to have given up; an aborted stream's other end, to have heard of it.
   bool confirmed() const noexcept { return resetReceived_ || (finAcked() && (!aborted_ || finReceived_)); }
-  bool ackOwed() const noexcept { return ackPosition() > ackSent_; }
+  /// A target's answer comes before everything else, so that what comes before it belongs to the stream before this one.
+  bool ackOwed() const noexcept { return (role_ == Role::initiator || accepted_) && ackPosition() > ackSent_; }
   /// The other end waits for an acknowledgement: next() gives it.
   bool ackDue() const noexcept {
-    return link_ == Link::open && !resetSent_ && (ackPosition() >= ackSent_ + ackEvery_ || (ackOwed() && finReceived_ && finSent()));
+    return link_ == Link::open && !resetSent_ && ackOwed() && (ackPosition() >= ackSent_ + ackEvery_ || (finReceived_ && finSent()));
   }
   std::size_t unacked() const noexcept { return static_cast<std::size_t>(cursor_ - acked_); }
   /// Received, and not yet taken by the local program.
@@ -169,6 +179,7 @@ class ResumableStream {
 
   ChunkPool& pool_;
   ReplayBuffer replay_;
+  wire::FrameBytes first_;  ///< OPEN or RESUME, until it has left
   // The bytes that were read last, where they were read into, as long as nobody else has used the pool's spare chunk.
   std::span<std::uint8_t> freshBytes_;
   std::uint64_t freshAt_ = 0;
@@ -179,7 +190,8 @@ class ResumableStream {
   std::uint64_t taken_ = 0;      ///< has left it for its program: acked_, but for what waited there at a resumption
   std::uint64_t received_ = 0;
   std::uint64_t delivered_ = 0;
-  std::uint64_t ackSent_ = 0;
+  std::uint64_t ackSent_ = 0;    ///< on this carrier
+  std::uint64_t told_ = 0;       ///< the highest ACK there has been
   std::uint64_t repeated_ = 0;
   WindowTuner tuner_;
   std::uint32_t peerWindow_ = kMostUnacked;

@@ -166,7 +166,8 @@ def frame(kind, payload=b"", flags=0):
 
 
 def open_frame(port, host="", at_once=True):
-    return frame(OPEN, struct.pack(">H", port) + host.encode(), ANSWER_AT_ONCE if at_once else 0)
+    stream, patience = bytes(16), 0  # a plain carrier's bytes cannot be resumed
+    return frame(OPEN, struct.pack(">H16sH", port, stream, patience) + host.encode(), ANSWER_AT_ONCE if at_once else 0)
 
 
 def read_frame(channel):

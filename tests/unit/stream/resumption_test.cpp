@@ -70,7 +70,7 @@ TEST_CASE("a stream goes on from every byte at which its carrier can die", "[str
     for (Talker* talker : {&talk.duo.a, &talk.duo.b}) {
       REQUIRE(talker->got == (talker == &talk.duo.a ? talk.answer : talk.question));
       REQUIRE(std::count(talker->events.begin(), talker->events.end(), Event::fin) == 1);
-      REQUIRE(std::count(talker->events.begin(), talker->events.end(), Event::answered) == (talker == &talk.duo.a ? 1 : 0));
+      REQUIRE(talker->stream.answered() == (talker == &talk.duo.a));
       REQUIRE(talker->stream.confirmed());
       REQUIRE(talker->stream.leavable());
       repeated += talker->stream.repeated();
@@ -106,13 +106,13 @@ TEST_CASE("an initiator that resumes says nothing until it is answered", "[strea
   duo.a.write("abc");
   duo.lose();
   CHECK(duo.a.says() == "");
-  duo.a.stream.attachResuming();
+  duo.a.stream.attachResuming({});
   duo.a.stream.abort();
   CHECK(duo.a.says() == "");
   CHECK_FALSE(duo.a.stream.hasMore());
   CHECK_FALSE(duo.a.stream.hasLazy());
   CHECK_FALSE(duo.a.stream.leavable());
-  CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, 0)) == Event::room);
+  CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, 0)) == Event::resumed);
   CHECK(duo.a.says() == "RESET");
 }
 
@@ -141,16 +141,21 @@ TEST_CASE("positions of a resumption that cannot be", "[stream][resumable][hosti
   }
   SECTION("of RESUMED") {
     duo.a.stream.detach();
-    duo.a.stream.attachResuming();
+    duo.a.stream.attachResuming({});
     for (const std::uint64_t position : {std::uint64_t{2}, std::uint64_t{6}, ~std::uint64_t{0}, std::uint64_t{0}}) {
       CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, position)) == Event::violation);
       CHECK(duo.a.says() == "");
     }
     CHECK(duo.a.hears(wire::encodePosition(FrameType::ack, 4)) == Event::violation);
     CHECK_FALSE(duo.a.stream.receive(1));
-    CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, 3)) == Event::room);
+    CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, 3)) == Event::resumed);
     CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, 3)) == Event::violation);
     CHECK(duo.a.says() == "DATA 2");
+  }
+  SECTION("of an answer to what was not asked yet") {
+    duo.a.stream.detach();
+    duo.a.stream.attachResuming(wire::encodeResume({}, 0));
+    CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, 3)) == Event::violation);
   }
   SECTION("of RESUME: the stream stays where it is") {
     for (const std::uint64_t position : {std::uint64_t{2}, std::uint64_t{6}, ~std::uint64_t{0}}) {
@@ -220,8 +225,8 @@ TEST_CASE("WINDOW and ACK_EVERY hold for a carrier", "[stream][resumable]") {
   CHECK(duo.b.says() == "RESUMED 600000 answered, WINDOW 262144");
   CHECK(duo.a.hears(wire::encodeCount(FrameType::window, 10)) == Event::room);
   duo.a.stream.detach();
-  duo.a.stream.attachResuming();
-  CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, 0)) == Event::room);
+  duo.a.stream.attachResuming({});
+  CHECK(duo.a.hears(wire::encodePosition(FrameType::resumed, 0)) == Event::resumed);
   CHECK(duo.a.stream.reserve().size() == ChunkPool::kChunk);
 }
 
@@ -278,7 +283,7 @@ TEST_CASE("ends that were lost are confirmed by a resumption alone", "[stream][r
   CHECK(duo.b.stream.attachResumed(duo.a.stream.position()));
   CHECK(duo.b.stream.confirmed());
   CHECK_FALSE(duo.b.stream.leavable());
-  duo.a.stream.attachResuming();
+  duo.a.stream.attachResuming({});
   CHECK(duo.bToA() == "RESUMED 1 answered");
   for (Talker* talker : {&duo.a, &duo.b}) {
     CHECK(talker->stream.leavable());
@@ -376,7 +381,7 @@ TEST_CASE("who is owed something asks after 3 s of silence and gives up after 10
   SECTION("RESUMED") {
     duo.openAndAnswer();
     duo.lose();
-    duo.a.stream.attachResuming();
+    duo.a.stream.attachResuming({});
     CHECK(silence(duo.a, 100, died) == "");
     CHECK(died == 10);
   }
@@ -469,7 +474,7 @@ TEST_CASE("a suspected carrier has 3 s", "[stream][resumable][silence]") {
   SECTION("in a resumption too") {
     duo.lose();
     duo.a.stream.suspect();  // none
-    duo.a.stream.attachResuming();
+    duo.a.stream.attachResuming({});
     duo.a.stream.suspect();
     int died = 0;
     CHECK(silence(duo.a, 100, died) == "");
