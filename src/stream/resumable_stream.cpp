@@ -136,7 +136,7 @@ std::size_t ResumableStream::writeControl(bool withData) {
   const bool answerDue = resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last || ackDue()));
   if (role_ == Role::target && !answerSent_ && answerDue) {
     put(wire::encodeBare(FrameType::accept));
-    answerSent_ = true;
+    accepted_ = answerSent_ = true;
   }
   if (pongOwed_) put(wire::encodePing(FrameType::pong, pongPayload_));
   if (pingOwed_) put(wire::encodePing(FrameType::ping, std::array<std::uint8_t, wire::kPingSize>{}));

@@ -268,6 +268,20 @@ TEST_CASE("a RESET gets through, whatever is lost", "[stream][resumable]") {
   CHECK(other.stream.leavable());
 }
 
+TEST_CASE("a target that gives up before its answer gives it once", "[stream][resumable]") {
+  Duo duo;
+  duo.open();
+  duo.b.stream.abort();
+  CHECK(duo.b.says() == "ACCEPT, RESET");
+  CHECK(duo.a.hears(wire::encodeAccept()) == Event::answered);  // and the RESET is lost
+  duo.lose();
+  duo.resume();
+  CHECK(duo.bToA() == "RESUMED 0 answered, RESET");
+  CHECK(duo.aToB() == "RESET");
+  CHECK(duo.a.stream.leavable());
+  CHECK(duo.b.stream.leavable());
+}
+
 TEST_CASE("ends that were lost are confirmed by a resumption alone", "[stream][resumable]") {
   Duo duo;
   duo.openAndAnswer();
