@@ -97,6 +97,7 @@ void ResumableStream::detach() {
   resumedOwed_ = false;
   pingOwed_ = false;
   pongOwed_ = false;
+  hereOwed_ = false;
   resetSent_ = false;
   resetHere_ = false;
   resetOwed_ = !alive();
@@ -133,8 +134,14 @@ std::size_t ResumableStream::writeControl(bool withData) {
     return size;
   }
   const bool last = resetOwed_ || (alive() && finished_ && !withData && cursor_ == replay_.end());
-  const bool answerDue = resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last || ackDue()));
-  if (role_ == Role::target && !answerSent_ && answerDue) {
+  // Not before RESET: the ACK of a FIN may be the last word.
+  const bool here = std::exchange(hereOwed_, false) && (role_ == Role::initiator || accepted_);
+  // Nothing of this stream but PONG comes before its answer; which is company for an ACK, too.
+  const bool unanswered = role_ == Role::target && !answerSent_;
+  const bool answer = unanswered && (resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last)));
+  const bool company = size > 0 || answer || withData || last || pongOwed_ || pingOwed_;
+  const bool ack = !resetOwed_ && (here || (ackOwed() && (company || ackWanted_ || ackDue())));
+  if (answer || (unanswered && ack)) {
     put(wire::encodeBare(FrameType::accept));
     accepted_ = answerSent_ = true;
   }
@@ -144,10 +151,8 @@ std::size_t ResumableStream::writeControl(bool withData) {
   if (windowWanted_ != windowSent_) put(wire::encodeCount(FrameType::window, windowSent_ = windowWanted_));
   const auto every = std::clamp(static_cast<std::uint32_t>(tuner_.limit() / 4), kFirstAckEvery, kMostAckEvery);
   if (withData && every != ackEverySent_) put(wire::encodeCount(FrameType::ackEvery, ackEverySent_ = every));
-  // Not before the answer, nor before RESET: the ACK of a FIN may be the last word.
-  const bool mayAck = !resetOwed_ && (role_ == Role::initiator || answerSent_);
-  if (ackOwed() && mayAck && (size > 0 || ackWanted_ || withData || last || ackDue())) {
-    put(wire::encodePosition(FrameType::ack, ackSent_ = ackPosition()));
+  if (ack) {
+    put(wire::encodePosition(FrameType::ack, ackSent_ = std::max(ackSent_, ackPosition())));
     told_ = std::max(told_, ackSent_);
   }
   ackWanted_ = false;
@@ -272,6 +277,13 @@ bool ResumableStream::tick() {
   if (link_ == Link::none) return true;
   if (backlog() > kMuchBacklog) windowWanted_ = WindowTuner::kLeast;
   if (backlog() == 0) windowWanted_ = kMostUnacked;
+  if (backlog() > 0) {
+    // Nobody may be reading the carrier: it says nothing about the other side, which is told that this one is there.
+    heard_ = false;
+    silent_ = quiet_ = 0;
+    hereOwed_ = true;
+    return true;
+  }
   if (std::exchange(heard_, false)) {
     silent_ = quiet_ = 0;
     return true;

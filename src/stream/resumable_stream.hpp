@@ -83,7 +83,7 @@ class ResumableStream {
 
   // ---- time
   /// Once a second while attached; then next() may have something. False: the carrier has been silent for too long while
-  /// something was owed.
+  /// something was owed. As long as the local program leaves bytes here, the carrier need not be read.
   bool tick();
   /// The path may have changed: the carrier has 3 s to prove that it is alive.
   void suspect();
@@ -159,6 +159,7 @@ class ResumableStream {
   bool pingOwed_ = false;
   bool pongOwed_ = false;
   bool ackWanted_ = false;
+  bool hereOwed_ = false;  ///< an ACK, be it of nothing new
   bool resetOwed_ = false;  ///< unless the last word has been said
   bool resetSent_ = false;
   bool resetHere_ = false;  ///< received

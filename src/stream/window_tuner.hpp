@@ -23,7 +23,7 @@ class WindowTuner {
       mark(now, acked);
       return;
     }
-    if (acked - markAcked_ < 2 * limit_) return;
+    if (acked - markAcked_ < 4 * limit_) return;
     const double seconds = std::chrono::duration<double>(now - markAt_).count();
     const double rate = static_cast<double>(acked - markAcked_) / (seconds > 1e-6 ? seconds : 1e-6);
     if (rate > kWorthwhile * bestRate_ && limit_ < kMost) {
@@ -40,7 +40,7 @@ class WindowTuner {
   }
 
  private:
-  static constexpr double kWorthwhile = 1.1;
+  static constexpr double kWorthwhile = 1.25;
   void mark(TimePoint now, std::uint64_t acked) noexcept {
     markAt_ = now;
     markAcked_ = acked;

@@ -9,6 +9,13 @@ namespace {
 constexpr int kRoundsPerTurn = 8;
 /// After a reset the other side stops at once; what was under way until then is less than this.
 constexpr std::size_t kMostDiscarded = 2 * stream::ResumableStream::kMostUnacked;
+
+/// What is read meanwhile, on behalf of the stream, would come before bytes that the local program is about to get.
+struct ReadingNow {
+  explicit ReadingNow(bool& flag) : flag_(flag) { flag_ = true; }
+  ~ReadingNow() { flag_ = false; }
+  bool& flag_;
+};
 }  // namespace
 
 CarriedStream::CarriedStream(ClientContext& context, Role role, const StreamId& id, ClientId peer, std::uint16_t port, Millis patience)
@@ -28,12 +35,12 @@ CarriedStream::Read CarriedStream::read(std::span<std::uint8_t> into) {
     if (pending() == 0) {
       std::vector<std::uint8_t>{}.swap(pending_);
       pendingAt_ = 0;
-      readOn_ = false;
     }
     core_.delivered(size);
     if (core_.ackDue()) sendMore();
     return {State::ok, size};
   }
+  const ReadingNow reading{reading_};
   for (;;) {
     if (error_ || core_.resetReceived()) return {State::lost};
     if (core_.finReceived()) return {State::fin};
@@ -167,7 +174,7 @@ void CarriedStream::handle(const Frame& frame) {
 void CarriedStream::readInBackground() {
   const auto self = shared_from_this();
   for (int round = 0; round < kRoundsPerTurn; ++round) {
-    if (!carrier_ || lineReadWait_ || readHandler_ || !mustRead()) return;
+    if (!carrier_ || lineReadWait_ || reading_ || readHandler_ || !mustRead()) return;
     Frame frame;
     const auto scratch = context_.thread.scratch();
     const auto read = carrier_->line().read(scratch, frame);
@@ -328,20 +335,36 @@ void CarriedStream::giveUp(const Error& error) {
   if (over_ || error_) return;
   const auto self = shared_from_this();
   error_ = error;
-  dropCarrier();
+  sayReset();
   becomeOver();
   wakeReader();
   wakeWriter();
 }
 
 void CarriedStream::endNow() {
+  if (over_) return;
   const auto self = shared_from_this();
-  core_.abort();
-  sendMore();
   if (!error_) error_ = Error{Errc::stopped, "the client"};
-  dropCarrier();
+  sayReset();
   becomeOver();
   release();
+}
+
+/// So that the other side need not wait for what will not come.
+void CarriedStream::sayReset() {
+  if (!carrier_) return;
+  core_.abort();
+  while (carrier_->line().queued() == 0) {
+    const auto frames = core_.next();
+    if (frames.empty() || carrier_->line().write(frames, false) != FrameLine::State::ok) break;
+  }
+  // A connection that is closed with unread bytes is reset, which might overtake the word.
+  Frame frame;
+  for (int round = 0; round < kRoundsPerTurn; ++round) {
+    const auto read = carrier_->line().read(context_.thread.scratch(), frame);
+    if (read.state != SecureLine::Read::State::data && read.state != SecureLine::Read::State::frame) break;
+  }
+  dropCarrier();
 }
 
 void CarriedStream::becomeOver() {
@@ -363,7 +386,6 @@ void CarriedStream::tick(TimePoint now) {
     onSilent();
     return onCarrierBroken("nothing came for 10 s");
   }
-  readOn_ = pending() > 0;
   sendMore();
   readInBackground();
 }

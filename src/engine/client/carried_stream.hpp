@@ -110,7 +110,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
 
  private:
   std::size_t pending() const noexcept { return pending_.size() - pendingAt_; }
-  bool mustRead() const noexcept { return pending() == 0 || readOn_ || (writeHandler_ && !congested()); }
+  bool mustRead() const noexcept { return pending() == 0 || (writeHandler_ && !congested()); }
   void handle(const Frame& frame);
   /// False: the bytes are not the local program's.
   bool takeData(std::size_t bytes);
@@ -121,6 +121,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void leaveIfDone();
   void onCarrierBroken(const char* why);
   void onViolation();
+  void sayReset();
   void becomeOver();
   void wakeReader();
   void wakeWriter();
@@ -130,7 +131,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   std::uint32_t epoch_ = 0;            ///< waits of an earlier carrier have nothing to say
   bool lineReadWait_ = false;
   bool lineWriteWait_ = false;
-  bool readOn_ = false;  ///< the local program is slow, and the other side may have something to say
+  bool reading_ = false;  ///< the local program is in read()
   bool lazy_ = false;    ///< in the registry's list
   bool over_ = false;
   bool gone_ = false;    ///< has left its last carrier

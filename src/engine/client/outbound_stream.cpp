@@ -124,8 +124,8 @@ void OutboundStream::fail(const Error& error) {
   if (core_.answered() && !core_.aborted()) context_.streams.onGivenUp(*this, error);
   const auto listener = listener_.lock();
   listener_.reset();
-  giveUp(error);
   if (listener) listener->onStreamFailed(error);
+  giveUp(error);
 }
 
 void OutboundStream::onOver() { asking_ = false; }

@@ -219,7 +219,7 @@ TEST_CASE("WINDOW and ACK_EVERY hold for a carrier", "[stream][resumable]") {
   duo.b.takes = false;
   CHECK(duo.b.stream.receive(600000));
   duo.b.stream.tick();
-  CHECK(duo.b.says() == "WINDOW 262144");
+  CHECK(duo.b.says() == "WINDOW 262144, ACK 0");
   duo.b.stream.detach();
   CHECK(duo.b.stream.attachResumed(0));
   CHECK(duo.b.says() == "RESUMED 600000 answered, WINDOW 262144");
@@ -428,8 +428,8 @@ TEST_CASE("who is owed something asks after 3 s of silence and gives up after 10
 
 TEST_CASE("a carrier that answers lives for ever", "[stream][resumable][silence]") {
   Duo duo;
-  duo.openAndAnswer();
-  duo.b.takes = false;
+  duo.open();
+  duo.b.takes = false;  // a service that is not there yet
   duo.a.write("x");
   duo.aToB();
   int pings = 0;
@@ -437,10 +437,34 @@ TEST_CASE("a carrier that answers lives for ever", "[stream][resumable][silence]
     REQUIRE(duo.a.stream.tick());
     REQUIRE(duo.b.stream.tick());
     if (duo.aToB() == "PING") ++pings;
-    duo.bToA();
+    CHECK_THAT(duo.bToA(), Catch::Equals("PONG") || Catch::Equals(""));
   }
   CHECK(pings >= 70);
   CHECK(pings <= 100);
+}
+
+TEST_CASE("who waits for a slow program says that it is there, and does not suspect a carrier that nobody reads", "[stream][resumable][silence]") {
+  Duo duo;
+  duo.openAndAnswer();
+  Talker& slow = GENERATE(true, false) ? duo.a : duo.b;
+  Talker& other = &slow == &duo.a ? duo.b : duo.a;
+  slow.takes = false;
+  other.write("abc");
+  CHECK(slow.hear(other.out()));
+  slow.write("owed");
+  slow.out();
+  for (int second = 0; second < 100; ++second) {
+    REQUIRE(slow.stream.tick());
+    const auto sign = slow.out();
+    REQUIRE(inWords(sign) == "ACK 0");
+    REQUIRE(other.hear(sign));
+    REQUIRE(other.stream.tick());
+    REQUIRE(other.says() == "");
+  }
+  slow.stream.delivered(3);
+  int died = 0;
+  CHECK(silence(slow, 100, died) == "3 PING, ACK 3; ");
+  CHECK(died == 10);
 }
 
 TEST_CASE("an idle carrier is asked every 30 s by the initiator, and by a target that was not", "[stream][resumable][silence]") {
