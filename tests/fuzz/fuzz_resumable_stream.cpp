@@ -73,7 +73,7 @@ class Listener {
         break;
       case FrameType::ack: {
         const std::uint64_t position = loadU64(payload.data());
-        expect(position <= stream_.position() && position > acked_, "ACK of what has not come, or again");
+        expect(position <= stream_.position() && position >= acked_, "ACK of what has not come, or back");
         expect(!target_ || accepted_, "ACK before the answer");
         acked_ = position;
         break;
