@@ -47,8 +47,8 @@ class ResumableStream {
   void attach();
   /// Initiator: OPEN leaves with the first bytes.
   void attachOpening(wire::FrameBytes open);
-  /// Initiator: RESUME leaves, and nothing else until the answer comes.
-  void attachResuming(wire::FrameBytes resume);
+  /// Initiator: RESUME leaves (none: it has left), and nothing else until the answer comes.
+  void attachResuming(wire::FrameBytes resume = {});
   /// Target: RESUME came, with the position up to which the initiator has got the stream. It leaves the carrier that it is
   /// on. False: that cannot be true, or is no longer (a RESUME that a later one has overtaken); nothing has changed.
   bool attachResumed(std::uint64_t position);
