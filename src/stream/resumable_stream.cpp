@@ -97,6 +97,7 @@ void ResumableStream::detach() {
   resumedOwed_ = false;
   pingOwed_ = false;
   pongOwed_ = false;
+  hereOwed_ = false;
   resetSent_ = false;
   resetHere_ = false;
   resetOwed_ = !alive();
@@ -135,12 +136,14 @@ std::size_t ResumableStream::writeControl(bool withData) {
   const bool last = resetOwed_ || (alive() && finished_ && !withData && cursor_ == replay_.end());
   // Not before RESET: the ACK of a FIN may be the last word.
   const bool here = std::exchange(hereOwed_, false) && (role_ == Role::initiator || accepted_);
-  const bool ack = !resetOwed_ && (here || (ackOwed() && (size > 0 || ackWanted_ || withData || last || pongOwed_ || ackDue())));
-  // Nothing of this stream but PONG comes before its answer.
-  const bool answerDue = resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last || ack));
-  if (role_ == Role::target && !answerSent_ && answerDue) {
+  // Nothing of this stream but PONG comes before its answer; which is company for an ACK, too.
+  const bool unanswered = role_ == Role::target && !answerSent_;
+  const bool answer = unanswered && (resetOwed_ || (accepted_ && (answerNow_ || ackWanted_ || withData || last)));
+  const bool company = size > 0 || answer || withData || last || pongOwed_ || pingOwed_;
+  const bool ack = !resetOwed_ && (here || (ackOwed() && (company || ackWanted_ || ackDue())));
+  if (answer || (unanswered && ack)) {
     put(wire::encodeBare(FrameType::accept));
-    answerSent_ = true;
+    accepted_ = answerSent_ = true;
   }
   if (pongOwed_) put(wire::encodePing(FrameType::pong, pongPayload_));
   if (pingOwed_) put(wire::encodePing(FrameType::ping, std::array<std::uint8_t, wire::kPingSize>{}));
@@ -148,7 +151,10 @@ std::size_t ResumableStream::writeControl(bool withData) {
   if (windowWanted_ != windowSent_) put(wire::encodeCount(FrameType::window, windowSent_ = windowWanted_));
   const auto every = std::clamp(static_cast<std::uint32_t>(tuner_.limit() / 4), kFirstAckEvery, kMostAckEvery);
   if (withData && every != ackEverySent_) put(wire::encodeCount(FrameType::ackEvery, ackEverySent_ = every));
-  if (ack) put(wire::encodePosition(FrameType::ack, ackSent_ = std::max(ackSent_, ackPosition())));
+  if (ack) {
+    put(wire::encodePosition(FrameType::ack, ackSent_ = std::max(ackSent_, ackPosition())));
+    told_ = std::max(told_, ackSent_);
+  }
   ackWanted_ = false;
   if (std::exchange(switchOwed_, false)) {
     put(wire::encodeBare(FrameType::switchOver));
@@ -214,7 +220,7 @@ ResumableStream::Event ResumableStream::onReset() {
 ResumableStream::Event ResumableStream::handle(TimePoint now, const wire::FrameHeader& header, std::span<const std::uint8_t> payload) {
   heard_ = true;
   if (link_ == Link::resuming) {
-    if (header.type != FrameType::resumed) return Event::violation;
+    if (header.type != FrameType::resumed || !first_.empty()) return Event::violation;
     const std::uint64_t position = loadU64(payload.data());
     if (!possible(position)) return Event::violation;
     goOnFrom(position);
@@ -262,7 +268,7 @@ bool ResumableStream::receive(std::size_t bytes) {
   if (link_ != Link::open || finReceived_ || resetReceived_ || (role_ == Role::initiator && !answered_)) return false;
   received_ += bytes;
   if (aborted_) delivered_ = received_;
-  return backlog() <= kMostUnacked;
+  return received_ - told_ <= kMostUnacked;
 }
 
 // ------------------------------------------------------------------------ time

@@ -191,7 +191,8 @@ class ResumableStream {
   std::uint64_t taken_ = 0;      ///< has left it for its program: acked_, but for what waited there at a resumption
   std::uint64_t received_ = 0;
   std::uint64_t delivered_ = 0;
-  std::uint64_t ackSent_ = 0;
+  std::uint64_t ackSent_ = 0;    ///< on this carrier
+  std::uint64_t told_ = 0;       ///< the highest ACK there has been
   std::uint64_t repeated_ = 0;
   WindowTuner tuner_;
   std::uint32_t peerWindow_ = kMostUnacked;

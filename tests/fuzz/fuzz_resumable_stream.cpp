@@ -1,5 +1,7 @@
 // One end of a stream against a hostile peer: any frames in any order, carriers that come and go, and a local program that
 // writes, reads and ends when it likes. A second stream shares the memory.
+#include <optional>
+
 #include "base/bytes.hpp"
 #include "fuzz_input.hpp"
 #include "stream/byte_pattern.hpp"
@@ -29,17 +31,18 @@ class Listener {
  public:
   Listener(const ResumableStream& stream, bool target) : stream_(stream), target_(target) {}
 
-  /// On a new carrier, from a position on.
-  void begin(std::uint64_t position, bool resumed) {
+  /// On a new carrier, from a position on, with such a frame.
+  void begin(std::uint64_t position, std::optional<FrameType> first) {
     cursor_ = position;
     acked_ = 0;
     reset_ = fin_ = false;
     accepted_ = false;
-    resumedDue_ = resumed;
+    first_ = first;
+    waits_ = false;
     reader_ = {};
   }
   void hear(std::span<const std::uint8_t> bytes) {
-    expect(bytes.size() <= ChunkPool::kChunk + 128, "more at once than a chunk");
+    expect(bytes.size() <= ChunkPool::kChunk + ChunkPool::kRoom, "more at once than a chunk");
     reader_.read(
         bytes, [this](const auto& header, auto payload) { return frame(header, payload); },
         [this](auto part) { return data(part); });
@@ -50,12 +53,18 @@ class Listener {
 
  private:
   FrameReader::Verdict frame(const wire::FrameHeader& header, std::span<const std::uint8_t> payload) {
-    expect(!resumedDue_ || header.type == FrameType::resumed, "something before RESUMED");
+    expect(!waits_ && (!first_ || header.type == *first_), "something before the first frame");
     expect(!reset_ || header.type == FrameType::switchOver, "something after RESET");
     switch (header.type) {
+      case FrameType::open:
+        expect(first_ == FrameType::open, "OPEN twice");
+        break;
+      case FrameType::resume:
+        expect(first_ == FrameType::resume, "RESUME twice");
+        waits_ = true;
+        break;
       case FrameType::resumed:
-        expect(resumedDue_ && loadU64(payload.data()) == stream_.position(), "RESUMED that is not true");
-        resumedDue_ = false;
+        expect(first_ == FrameType::resumed && loadU64(payload.data()) == stream_.position(), "RESUMED that is not true");
         accepted_ = (header.flags & wire::kFlagAnswered) != 0;
         break;
       case FrameType::accept:
@@ -64,7 +73,8 @@ class Listener {
         break;
       case FrameType::ack: {
         const std::uint64_t position = loadU64(payload.data());
-        expect(position <= stream_.position() && position > acked_, "ACK of what has not come, or again");
+        expect(position <= stream_.position() && position >= acked_, "ACK of what has not come, or back");
+        expect(!target_ || accepted_, "ACK before the answer");
         acked_ = position;
         break;
       }
@@ -89,10 +99,11 @@ class Listener {
       default:
         expect(false, "a frame that is not a stream's");
     }
+    first_.reset();
     return FrameReader::Verdict::go;
   }
   FrameReader::Verdict data(std::span<const std::uint8_t> bytes) {
-    expect(!resumedDue_ && !fin_ && !reset_ && (!target_ || accepted_), "bytes where none may be");
+    expect(!first_ && !waits_ && !fin_ && !reset_ && (!target_ || accepted_), "bytes where none may be");
     expect(pattern().matches(cursor_, bytes), "other bytes than the program's");
     cursor_ += bytes.size();
     expect(cursor_ <= stream_.sent(), "more bytes than the program's");
@@ -104,7 +115,9 @@ class Listener {
   FrameReader reader_;
   std::uint64_t cursor_ = 0;
   std::uint64_t acked_ = 0;
-  bool resumedDue_ = false, accepted_ = false, fin_ = false, reset_ = false;
+  std::optional<FrameType> first_;
+  bool waits_ = false;  ///< RESUME has been said
+  bool accepted_ = false, fin_ = false, reset_ = false;
 };
 
 class Scene {
@@ -114,7 +127,12 @@ class Scene {
         target_(target),
         stream_(target ? ResumableStream::Role::target : ResumableStream::Role::initiator, pool_),
         listener_(stream_, target) {
-    stream_.attach();
+    if (target) {
+      stream_.attach();
+    } else {
+      stream_.attachOpening(wire::encodeOpen({1, "", {}, 0}, 0));
+    }
+    listener_.begin(0, target ? std::nullopt : std::optional{FrameType::open});
     other_.attach();
   }
 
@@ -146,7 +164,11 @@ class Scene {
         accepted_ = true;
         return;
       case 6:
-        return stream_.delivered(size());
+        if (const std::size_t n = std::min(size(), stream_.backlog()); n > 0) {
+          stream_.delivered(n);
+          if (n % 5 == 0) stream_.undelivered(n / 5);
+        }
+        return;
       case 7:
       case 8:
       case 9:
@@ -198,7 +220,7 @@ class Scene {
   void say() {
     const auto bytes = stream_.next();
     if (bytes.empty()) return;
-    expect(stream_.attached() && !resuming_, "something said without a carrier");
+    expect(stream_.attached(), "something said without a carrier");
     listener_.hear(bytes);
   }
 
@@ -206,12 +228,13 @@ class Scene {
     if (target_) {
       const std::uint64_t at = position();
       if (!stream_.attachResumed(at)) return;
-      listener_.begin(at, true);
+      listener_.begin(at, FrameType::resumed);
       reader_ = {};
       return;
     }
     stream_.detach();
-    stream_.attachResuming();
+    stream_.attachResuming(wire::encodeResume({{1, "", {}, 0}, stream_.position(), 1}, 0));
+    listener_.begin(0, FrameType::resume);
     resuming_ = true;
     reader_ = {};
   }
@@ -291,7 +314,7 @@ class Scene {
     if (resuming_ && alive_) {
       expect(header.type == FrameType::resumed, "something before RESUMED was taken");
       resuming_ = false;
-      listener_.begin(loadU64(payload.data()), false);
+      listener_.begin(loadU64(payload.data()), std::nullopt);
     }
   }
 
@@ -308,7 +331,7 @@ class Scene {
 
   void check() {
     if (!alive_) return;
-    expect(stream_.backlog() <= ResumableStream::kMostUnacked, "too much waits for the program");
+    expect(stream_.backlog() <= 2 * ResumableStream::kMostUnacked, "too much waits for the program");
     expect(stream_.unacked() <= stream_.sent() + 1, "more is unacknowledged than was sent");
     expect(stream_.position() >= stream_.received(), "a position before the bytes");
     expect(pool_.held() <= kMemory + 4 * (WindowTuner::kLeast + ChunkPool::kChunk), "more memory than allowed");

@@ -33,6 +33,23 @@ TEST_CASE("the answer waits for the service's first bytes, or does not", "[strea
     duo.b.stream.accept(true);
     CHECK(duo.b.says() == "ACCEPT, ACK 5");
   }
+  SECTION("with an acknowledgement, which may not come before it") {
+    CHECK(duo.a.write(std::string(64 * 1024, 'x')));
+    duo.aToB();
+    CHECK(duo.b.says() == "");
+    CHECK_FALSE(duo.b.stream.ackDue());
+    duo.b.stream.accept(false);
+    CHECK(duo.b.stream.ackDue());
+    CHECK(duo.b.says() == "ACCEPT, ACK 65541");
+  }
+  SECTION("a PING is answered before") {
+    const std::array<std::uint8_t, 8> eight{1, 2, 3, 4, 5, 6, 7, 8};
+    CHECK(duo.b.hears(wire::encodePing(FrameType::ping, eight)) == Event::none);
+    CHECK(duo.b.says() == "PONG");
+    CHECK(duo.b.hears(wire::encodePing(FrameType::ping, eight)) == Event::none);
+    duo.b.stream.accept(false);
+    CHECK(duo.b.says() == "ACCEPT, PONG, ACK 5");
+  }
   SECTION("after a while") {
     duo.b.stream.accept(false);
     duo.b.stream.wantAck();
@@ -49,6 +66,39 @@ TEST_CASE("the answer waits for the service's first bytes, or does not", "[strea
     duo.b.stream.abort();
     CHECK(duo.b.says() == "ACCEPT, RESET");
   }
+}
+
+TEST_CASE("OPEN leaves with the first bytes, or alone", "[stream][resumable]") {
+  ChunkPool pool{kPlenty};
+  Talker a{Talker::Role::initiator, pool};
+  const auto open = wire::encodeOpen({80, std::string(255, 'h'), {}, 60}, 0);
+  a.stream.attachOpening(open);
+  CHECK(a.stream.awaitsAnswer());
+  SECTION("with bytes") {
+    CHECK(a.write("GET /"));
+    CHECK(inWords(a.stream.next()) == "OPEN, DATA 5");
+  }
+  SECTION("alone") { CHECK(a.out() == open); }
+  SECTION("with the end of it all") {
+    a.stream.finish();
+    CHECK(inWords(a.stream.next()) == "OPEN, FIN");
+  }
+  SECTION("with a reset") {
+    a.stream.abort();
+    CHECK(inWords(a.stream.next()) == "OPEN, RESET");
+  }
+  SECTION("not, since the carrier has died before") {
+    CHECK(a.write("GET /"));
+    a.stream.detach();
+    CHECK(a.says() == "");
+    a.stream.attachResuming(wire::encodeResume({{80, "", {}, 60}, a.stream.position(), 1}, 0));
+    CHECK(a.stream.awaitsAnswer());
+    CHECK(a.says() == "RESUME");
+    CHECK(a.hears(wire::encodePosition(FrameType::resumed, 0)) == Event::resumed);
+    CHECK(a.stream.awaitsAnswer());
+    CHECK(a.says() == "DATA 5");
+  }
+  CHECK(a.says() == "");
 }
 
 TEST_CASE("an answer makes the initiator listen", "[stream][resumable]") {
@@ -181,10 +231,10 @@ TEST_CASE("a long backlog asks for a smaller window, and none for the whole", "[
   duo.b.takes = false;
   CHECK(duo.b.stream.receive(512 * 1024));
   duo.b.stream.tick();
-  CHECK(duo.b.says() == "");
+  CHECK(duo.b.says() == "ACK 0");  // of nothing new: a life sign
   CHECK(duo.b.stream.receive(1));
   duo.b.stream.tick();
-  CHECK(duo.bToA() == "WINDOW 262144");
+  CHECK(duo.bToA() == "WINDOW 262144, ACK 0");
   duo.b.stream.delivered(512 * 1024);
   duo.b.stream.tick();
   CHECK(duo.b.says() == "ACK 524288");
@@ -472,8 +522,12 @@ TEST_CASE("frames that end a carrier", "[stream][resumable][hostile]") {
   }
   SECTION("more than there may be under way") {
     CHECK(who.stream.receive(ResumableStream::kMostUnacked));
-    who.stream.delivered(1);
-    CHECK(who.stream.receive(1));
+    who.stream.delivered(10);
+    who.stream.wantAck();
+    CHECK(who.says() == "ACK 10, DATA 3");
+    who.stream.undelivered(5);
+    CHECK(who.stream.receive(10));
+    who.stream.delivered(5);
     CHECK_FALSE(who.stream.receive(1));
   }
 }

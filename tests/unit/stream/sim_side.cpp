@@ -60,6 +60,7 @@ std::size_t SimSide::read(SimStream& s, std::size_t bytes) {
   if (n == 0) return 0;
   s.stream.delivered(n);
   if (s.stream.ackDue()) pump(s);
+  if (n > 100 && n % 7 == 0) s.stream.undelivered(n / 7);  // the program's socket is full
   return n;
 }
 
@@ -109,20 +110,19 @@ wire::OpenFrame openFrame(std::uint64_t id) {
 }  // namespace
 
 void SimSide::open(SimStream& s, SimLine& line) {
-  push(line, wire::encodeOpen(openFrame(s.id), 0));
   s.opened = true;
   s.in = s.out = &line;
   line.current = &s;
-  s.stream.attach();
+  s.stream.attachOpening(wire::encodeOpen(openFrame(s.id), 0));
 }
 
 void SimSide::resume(SimStream& s, SimLine& line, std::uint32_t age) {
-  push(line, wire::encodeResume({openFrame(s.id), s.stream.position(), age}, s.stream.answered() ? wire::kFlagAnswered : std::uint8_t{0}));
   s.in = s.out = &line;
   s.left = false;
   s.resuming = true;
   line.current = &s;
-  s.stream.attachResuming();
+  const std::uint8_t flags = s.stream.answered() ? wire::kFlagAnswered : 0;
+  s.stream.attachResuming(wire::encodeResume({openFrame(s.id), s.stream.position(), age}, flags));
 }
 
 bool SimSide::canSwitch(const SimStream& s) const noexcept {
@@ -187,6 +187,10 @@ Verdict SimSide::onFrame(TimePoint now, SimLine& line, const wire::FrameHeader& 
   expect(s != nullptr, "a frame on a carrier where no stream is");
   const SimStream* peer = peerOf(s->id);
   expect(peer != nullptr, "a frame of a stream that is over");
+  if (s == line.current && s->stream.awaitsAnswer()) {
+    // So that a driver may take these for the stream before.
+    expect(header.type != FrameType::ack && header.type != FrameType::reset && header.type != FrameType::fin, "a frame before the answer");
+  }
   switch (s->stream.handle(now, header, payload)) {
     case Event::violation:
       expect(false, "an honest frame that was refused");
@@ -198,7 +202,7 @@ Verdict SimSide::onFrame(TimePoint now, SimLine& line, const wire::FrameHeader& 
       expect(peer->aborted || s->aborted, "RESET that nobody sent");
       break;
     case Event::answered:
-      expect(peer->accepted, "an answer that nobody gave");
+      expect(peer->accepted || peer->aborted || peer->stream.resetReceived(), "an answer that nobody gave");
       break;
     case Event::switched:
       onSwitched(line, s);

@@ -139,7 +139,7 @@ struct Duo {
   /// RESUME; the answer is not passed on.
   void resume() {
     CHECK(b.stream.attachResumed(a.stream.position()));
-    a.stream.attachResuming();
+    a.stream.attachResuming({});
   }
 };
 
