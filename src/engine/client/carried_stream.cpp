@@ -145,7 +145,8 @@ void CarriedStream::handle(const Frame& frame) {
   const wire::FrameType type = frame.header.type;
   const bool unanswered = core_.awaitsAnswer();
   if (unanswered && type == wire::FrameType::reject) return onReject(frame);
-  if (unanswered && (type == wire::FrameType::ack || type == wire::FrameType::reset)) return carrier_->handleForBehind(frame);
+  const bool late = type == wire::FrameType::ack || type == wire::FrameType::reset || type == wire::FrameType::window || type == wire::FrameType::ackEvery;
+  if (unanswered && late) return carrier_->handleForBehind(frame);
   using Event = stream::ResumableStream::Event;
   switch (core_.handle(Clock::now(), frame.header, frame.payload)) {
     case Event::none:
@@ -303,8 +304,7 @@ void CarriedStream::onCarrierBroken(const char* why) {
   const auto self = shared_from_this();
   dropCarrier();
   if (over_) return;
-  // A reset needs no answer, and the end of a stream whose end has been told neither.
-  if (core_.resetReceived()) {
+  if (core_.resetReceived() || (core_.confirmed() && core_.finReceived())) {
     becomeOver();
     return wakeReader();
   }

@@ -130,7 +130,8 @@ void InboundCarrier::handle(const Frame& frame) {
   switch (frame.header.type) {
     case wire::FrameType::open: {
       const auto open = wire::decodeOpen(frame.payload);
-      if (!open || targets_->find(*visitor_.key.key, open.value().id)) return end();
+      // A second one of the same stream was overtaken by its RESUME.
+      if (!open || targets_->find(*visitor_.key.key, open.value().id) || targets_->hasEnded(*visitor_.key.key, open.value().id)) return end();
       confirmBehind();
       stage_ = Stage::open;
       const bool atOnce = (frame.header.flags & wire::kFlagAnswerAtOnce) != 0;
@@ -147,6 +148,8 @@ void InboundCarrier::handle(const Frame& frame) {
     case wire::FrameType::ack:
     case wire::FrameType::reset:
     case wire::FrameType::pong:
+    case wire::FrameType::window:
+    case wire::FrameType::ackEvery:
       return handleForBehind(frame);  // late words to the stream that has left
     default:
       return end();
@@ -157,12 +160,13 @@ void InboundCarrier::onResume(const wire::ResumeFrame& resume, std::uint8_t flag
   confirmBehind();
   stage_ = Stage::open;
   if (const auto stream = targets_->find(*visitor_.key.key, resume.open.id)) {
-    return stream->resumeOn(shared_from_this(), resume.position, false);
+    return stream->resumeOn(shared_from_this(), resume);
   }
   // It was lost on its way here if this client would know of it; one that is gone for good is not begun again.
-  const bool neverCame = (flags & wire::kFlagAnswered) == 0 && resume.position == 0 && targets_->hasBeenThereFor(Millis{resume.ageMs});
+  const bool neverCame = (flags & wire::kFlagAnswered) == 0 && resume.position == 0 && targets_->hasBeenThereFor(Millis{resume.ageMs}) &&
+                         !targets_->hasEnded(*visitor_.key.key, resume.open.id);
   if (!neverCame) return reject(Error{Errc::session_unknown, "a stream of " + visitor_.id.str()});
-  InboundStream::make(*targets_, visitor_, resume.open, (flags & wire::kFlagAnswerAtOnce) != 0)->resumeOn(shared_from_this(), 0, true);
+  InboundStream::make(*targets_, visitor_, resume.open, (flags & wire::kFlagAnswerAtOnce) != 0)->openLateOn(shared_from_this());
 }
 
 void InboundCarrier::onStreamLeft(bool free) {

@@ -41,17 +41,26 @@ void InboundStream::openOn(std::shared_ptr<InboundCarrier> carrier) {
   reachService();
 }
 
-void InboundStream::resumeOn(std::shared_ptr<InboundCarrier> carrier, std::uint64_t position, bool isNew) {
+void InboundStream::openLateOn(std::shared_ptr<InboundCarrier> carrier) {
+  memorable_ = true;
+  on_ = carrier;
+  core_.attachResumed(0);
+  attachTo(std::move(carrier));
+  reachService();
+}
+
+void InboundStream::resumeOn(std::shared_ptr<InboundCarrier> carrier, const wire::ResumeFrame& resume) {
   const auto self = shared_from_this();
-  if (!core_.canResume(position)) {
-    // Perhaps a later one has overtaken it: the stream is none the worse.
+  // A later one may have overtaken it: the stream is none the worse.
+  if (resume.ageMs < lastAgeMs_ || !core_.canResume(resume.position)) {
     return carrier->reject(Error{Errc::protocol_error, peer_.str(), "it goes on where the stream is not"});
   }
+  lastAgeMs_ = resume.ageMs;
+  memorable_ = true;
   dropCarrier();
   on_ = carrier;
-  core_.attachResumed(position);
+  core_.attachResumed(resume.position);
   attachTo(std::move(carrier));
-  if (isNew) return reachService();
   resumed();
 }
 
@@ -78,7 +87,6 @@ void InboundStream::onServiceReached(net::TcpSocket service) {
   // Unless the initiator waits for it, ACCEPT waits a moment for the service's first bytes, to leave with them.
   core_.accept(answerAtOnce_);
   ++context_.counters.inboundActive;
-  counted_ = true;
   auto self = std::static_pointer_cast<InboundStream>(shared_from_this());
   pump_ = std::make_shared<StreamPump>(context_.thread, std::move(service), self, [self](const net::PumpResult& result) {
     --self->context_.counters.inboundActive;
@@ -108,12 +116,14 @@ void InboundStream::reject(const Error& error) {
 void InboundStream::onTickDetached(TimePoint now) {
   if (now - detachedAt() <= patience_) return;
   const Error error{Errc::connection_lost, peer_.str(), "it did not come back"};
+  memorable_ = true;
   if (!core_.endedBothWays()) context_.streams.onGivenUp(*this, error);
   giveUp(error);
 }
 
 void InboundStream::onOver() {
   if (!targets_) return;
+  if (memorable_) targets_->rememberEnd(TcpTargets::StreamKey{peerKey_, id_});
   targets_->streams_.erase(TcpTargets::StreamKey{peerKey_, id_});
   targets_ = nullptr;
 }

@@ -18,8 +18,9 @@ class InboundStream final : public CarriedStream {
 
   /// OPEN has come on this carrier.
   void openOn(std::shared_ptr<InboundCarrier> carrier);
-  /// RESUME has. `isNew`: of a stream that has never got here.
-  void resumeOn(std::shared_ptr<InboundCarrier> carrier, std::uint64_t position, bool isNew);
+  /// RESUME has, of a stream whose OPEN has not.
+  void openLateOn(std::shared_ptr<InboundCarrier> carrier);
+  void resumeOn(std::shared_ptr<InboundCarrier> carrier, const wire::ResumeFrame& resume);
   const PublicKey& peerKey() const noexcept { return peerKey_; }
 
  private:
@@ -36,7 +37,8 @@ class InboundStream final : public CarriedStream {
   bool sameGroup_;
   std::string host_;
   bool answerAtOnce_;
-  bool counted_ = false;
+  bool memorable_ = false;  ///< a frame of it may still be on its way on a carrier that was given up
+  std::uint32_t lastAgeMs_ = 0;
   std::weak_ptr<InboundCarrier> on_;
   std::shared_ptr<StreamPump> pump_;
 

@@ -63,7 +63,9 @@ void OutboundStream::onSecureReady(std::shared_ptr<OutboundCarrier> carrier) {
   } else {
     const auto age = std::chrono::duration_cast<Millis>(Clock::now() - openedAt_).count();
     wire::ResumeFrame resume{openFrame(), core_.position(), static_cast<std::uint32_t>(std::min<std::int64_t>(age, 0xffffffff))};
-    const int flags = (core_.answered() ? wire::kFlagAnswered : 0) | (options_.answerAtOnce ? wire::kFlagAnswerAtOnce : 0);
+    // What has been given up meanwhile need not be begun.
+    const bool known = core_.answered() || core_.aborted();
+    const int flags = (known ? wire::kFlagAnswered : 0) | (options_.answerAtOnce ? wire::kFlagAnswerAtOnce : 0);
     core_.attachResuming(wire::encodeResume(resume, static_cast<std::uint8_t>(flags)));
   }
   attachTo(std::move(carrier));
