@@ -748,11 +748,12 @@ class Carriers(EndToEnd):
     def test_bytes_and_ends(self):
         """Bulk, half-closes and resets over one proxy, one after the other and at once, on carriers that are used again."""
         server = self.server(token=TOKEN)
-        resets = []
+        begun, resets = [], []
 
         def serve(connection):
             kind = recv_exactly(connection, 1)
             if kind == b"r":  # is reset by the user
+                begun.append(True)
                 try:
                     while connection.recv(65536):
                         pass
@@ -802,7 +803,9 @@ class Carriers(EndToEnd):
             user(number)
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             list(pool.map(user, range(96)))
-        wait_until(lambda: len(resets) == 120 // 6, "each reset of a user has arrived")
+        # A reset overtakes what it was sent behind: a connection that was not open at the service yet need not be any more.
+        wait_until(lambda: len(resets) == len(begun), "each reset of a user has arrived")
+        self.assertGreater(len(resets), 0)
         before = self.channels_made(server)
         for _ in range(500):
             with connect(port) as one:

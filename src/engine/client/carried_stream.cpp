@@ -19,7 +19,7 @@ struct ReadingNow {
 }  // namespace
 
 CarriedStream::CarriedStream(ClientContext& context, Role role, const StreamId& id, ClientId peer, std::uint16_t port, Millis patience)
-    : context_(context), id_(id), peer_(std::move(peer)), port_(port), patience_(patience), core_(role, context.streams.chunks()) {}
+    : context_(context), role_(role), id_(id), peer_(std::move(peer)), port_(port), patience_(patience), core_(role, context.streams.chunks()) {}
 
 CarriedStream::~CarriedStream() = default;
 
@@ -407,6 +407,7 @@ StreamInfo CarriedStream::info() const {
   out.id = id_.shortHex();
   out.peer = peer_.str();
   out.port = port_;
+  out.outbound = role_ == Role::initiator;
   out.attached = carrier_ != nullptr;
   out.resumes = resumes_;
   out.repeatedBytes = core_.repeated();

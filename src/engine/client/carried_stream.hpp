@@ -41,6 +41,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   std::span<std::uint8_t> reserve();
   void commit(std::size_t bytes);
   /// What was committed waits for the network; there is no hurry to bring more.
+  bool detached() const noexcept { return !carrier_; }
   bool congested() const noexcept { return !carrier_ || carrier_->line().queued() > 0; }
   /// All that was committed has left, as far as there is a carrier for it.
   bool flushed() const noexcept { return !carrier_ || (carrier_->line().queued() == 0 && !core_.hasMore()); }
@@ -102,6 +103,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void sendMore();
 
   ClientContext& context_;
+  const Role role_;
   const StreamId id_;
   const ClientId peer_;
   const std::uint16_t port_;

@@ -166,6 +166,7 @@ void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response)
   }
   stage_ = Stage::registered;
   id_ = response.assignedId;
+  ++registrations_;
   registeredAt_ = heardAt_ = Clock::now();
   if (response.heartbeatIntervalMs > 0) beatEvery_ = std::min<Duration>(beatEvery_, Millis{response.heartbeatIntervalMs});
   if (response.heartbeatTimeoutMs > 0) deadAfter_ = std::min<Duration>(deadAfter_, Millis{response.heartbeatTimeoutMs});

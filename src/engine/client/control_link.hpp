@@ -44,6 +44,8 @@ class ControlLink final : private net::MessageChannel::Owner {
   const std::string& id() const noexcept { return id_; }
   std::chrono::microseconds rtt() const noexcept { return rtt_; }
   TimePoint registeredAt() const noexcept { return registeredAt_; }
+  /// It had been registered before, and lost the server.
+  bool reconnected() const noexcept { return registrations_ > 1; }
 
  private:
   enum class Stage { idle, dialing, registering, registered, waiting, stopped };
@@ -84,6 +86,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   net::TcpEndpoint server_;
   TimePoint heardAt_{};
   TimePoint registeredAt_{};
+  std::uint64_t registrations_ = 0;
   TimePoint beatAt_{};
   Duration beatEvery_{};
   Duration deadAfter_{};

@@ -7,7 +7,9 @@ namespace chuantou::engine {
 namespace {
 /// Between attempts to get a carrier, as long as the server is there. Its return is noticed at once.
 constexpr Millis kFirstBackoff{250};
-constexpr Millis kLastBackoff{4'000};
+constexpr Millis kLastBackoff{1'000};
+/// After a server's restart its clients come back one by one: so long nobody is taken for unknown.
+constexpr std::chrono::seconds kUntilAllAreBack{3};
 
 /// A stream that has not been opened waits only for the server.
 constexpr Millis kPatienceToOpen{15'000};
@@ -78,7 +80,9 @@ void OutboundStream::onCarrierFailed(const Error& error) {
   const bool opened = openedAt_ != TimePoint{};
   if (error.errc() == Errc::peer_offline && error.detail() == wire::kPeerHasLeft) return fail(error);
   if (!mayPass(error.errc()) || patience_ <= Millis{0}) return fail(error);
-  if (!opened && context_.link.registered()) return fail(error);
+  const bool mayBeBackSoon = (error.errc() == Errc::unknown_peer || error.errc() == Errc::peer_offline) && context_.link.reconnected() &&
+                             Clock::now() - context_.link.registeredAt() < kUntilAllAreBack;
+  if (!opened && context_.link.registered() && !mayBeBackSoon) return fail(error);
   lastFailure_ = error;
   backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kLastBackoff);
   retryAt_ = Clock::now() + backoff_ / 2 + backoff_ * static_cast<int>(context_.random.next() % 64) / 128;

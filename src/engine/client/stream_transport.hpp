@@ -25,6 +25,8 @@ class StreamTransport {
   virtual State flush() = 0;
   virtual void waitReadable(Handler handler) = 0;
   virtual void waitWritable(Handler handler) = 0;
+  /// There is no way to the other side at the moment.
+  virtual bool waits() const { return false; }
   virtual void shutdown() = 0;
   virtual void close() = 0;
   virtual void reset() = 0;
