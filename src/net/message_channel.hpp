@@ -40,6 +40,8 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
 
   std::string remoteAddress() const;
   TcpEndpoint remoteEndpoint() const { return remote_; }
+  /// Of this side; no address in particular when the system does not say.
+  TcpEndpoint localEndpoint() const;
   bool isOpen() const noexcept { return !closed_; }
   /// Bytes that wait for the peer to read.
   std::size_t queued() const noexcept { return outgoing_.size() - sent_ + (tls_ ? tls_->queued() : 0); }
@@ -55,6 +57,7 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
 
  private:
   TcpSocket& socket() noexcept { return tls_ ? tls_->socket() : socket_; }
+  const TcpSocket& socket() const noexcept { return const_cast<MessageChannel&>(*this).socket(); }
   std::size_t waiting();
   void waitReadable();
   void readAvailable();

@@ -36,6 +36,9 @@ struct ClientContext {
   std::unique_ptr<net::UdpReceiver> udpReceiver;  ///< at the first datagram
   Counters counters;
   std::function<void(const Error& error)> onRejected;
+  /// The network changed, or this program did not run for a while: connections may be dead without a word of it. For
+  /// whoever has some that it can ask; the control channel asks by itself.
+  std::function<void()> onNetworkSuspect;
 
   /// Tells the log and the application why a local connection did not reach its service.
   void reportRejected(const Error& error) {

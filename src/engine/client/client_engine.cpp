@@ -56,7 +56,11 @@ ClientEngine::ClientEngine(ClientConfig config)
   context_.reset(new ClientContext{*thread_, config_, log_, random_, *link_, *desk_, *trust_, *handshakes_, *dataDialer_, udpSender_, nullptr, {},
                                    [this](const Error& error) {
                                      if (onRejected) onRejected(error);
-                                   }});
+                                   }, nullptr});
+  networkWatch_ = std::make_unique<net::NetworkWatch>(*thread_, [this] { doubt("the network changed"); });
+  wakeWatch_ = std::make_unique<net::WakeWatch>(*thread_, [this](Duration jump) {
+    doubt(fmt::format("awake after {} s", std::chrono::duration_cast<std::chrono::seconds>(jump).count()));
+  });
   udpLink_ = std::make_unique<UdpLink>(*context_);
   tcpTargets_ = std::make_unique<TcpTargets>(*context_, std::move(*rules), thread_);
   udpTargets_ = std::make_unique<UdpTargets>(*context_, *udpLink_);
@@ -86,6 +90,8 @@ void ClientEngine::start(bool wait) {
     state_ = ClientState::connecting;
   }
   onThread([this] {
+    if (!networkWatch_->start()) log_.log(LogLevel::debug, "control", "the system does not tell of changes of the network");
+    wakeWatch_->start();
     link_->start();
     return true;
   });
@@ -117,6 +123,8 @@ void ClientEngine::stop() noexcept {
 /// On the thread: everything that has a peer is told, everything that somebody waits for is answered.
 void ClientEngine::tearDown() {
   const Error stopped{Errc::stopped, "the client"};
+  networkWatch_->stop();
+  wakeWatch_->stop();
   link_->stop();
   desk_->handleLost(stopped);
   proxies_.clear();
@@ -207,6 +215,13 @@ void ClientEngine::onAttemptFailed(const Error& error, bool fatal) {
   log_.error(fatal ? LogLevel::error : news ? LogLevel::warn : LogLevel::debug, "control", error);
   if (!fatal && news) log_.log(LogLevel::info, "control", "trying again until {} answers", url_.str());
   setState(fatal ? ClientState::failed : ClientState::reconnecting, &error);
+}
+
+void ClientEngine::doubt(const std::string& why) {
+  log_.log(LogLevel::debug, "control", "{}: is everything still there?", why);
+  link_->doubt();
+  udpLink_->rebind();
+  if (context_->onNetworkSuspect) context_->onNetworkSuspect();
 }
 
 void ClientEngine::onMessage(wire::MessageToClient message) {

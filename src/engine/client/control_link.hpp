@@ -5,6 +5,7 @@
 
 #include "base/backoff.hpp"
 #include "base/endpoint_text.hpp"
+#include "base/heartbeat.hpp"
 #include "base/log.hpp"
 #include "chuantou/client.hpp"
 #include "crypto/identity.hpp"
@@ -36,6 +37,9 @@ class ControlLink final : private net::MessageChannel::Owner {
   /// Says goodbye (best effort) and never tries again.
   void stop();
   void send(const wire::MessageToServer& message);
+  /// The network changed, or this program did not run for a while: what stands is asked at once whether it lives, what waits
+  /// to try again does so now, and what is being tried is begun anew.
+  void doubt();
   bool registered() const noexcept { return stage_ == Stage::registered; }
   /// Of the server, while registered: where data channels go.
   const net::TcpEndpoint& server() const noexcept { return server_; }
@@ -49,6 +53,7 @@ class ControlLink final : private net::MessageChannel::Owner {
   enum class Stage { idle, dialing, registering, registered, waiting, stopped };
 
   void attempt();
+  void attemptIn(Duration wait);
   void onConnected(const net::ErrorCode& ec, net::TcpSocket socket);
   void cancelAttempt();
   template <class Socket>
@@ -56,6 +61,8 @@ class ControlLink final : private net::MessageChannel::Owner {
   void handleRegisterResponse(const wire::RegisterResponse& response);
   void sendRegister(const std::vector<std::uint8_t>& challenge);
   void beat();
+  void ask();
+  void armBeat();
   void fail(const Error& error, bool fatal);
   void dropChannel(const std::string& reason);
 
@@ -82,11 +89,12 @@ class ControlLink final : private net::MessageChannel::Owner {
   std::shared_ptr<net::MessageChannel> channel_;
   std::optional<Error> farewell_;  ///< what the server said before it closed
   net::TcpEndpoint server_;
-  TimePoint heardAt_{};
+  std::optional<Heartbeat> heartbeat_;  ///< while registered
   TimePoint registeredAt_{};
-  TimePoint beatAt_{};
-  Duration beatEvery_{};
-  Duration deadAfter_{};
+  TimePoint awaySince_{};  ///< when it was registered last, or began to try
+  bool reached_ = false;   ///< something accepted the present attempt's connection
+  bool hurry_ = false;     ///< the next attempt does not wait
+  int restarts_ = 0;       ///< of the present attempt, by doubts
   std::chrono::microseconds rtt_{0};
 };
 

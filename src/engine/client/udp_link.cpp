@@ -118,6 +118,14 @@ std::span<std::uint8_t> UdpLink::takeSealRoom(std::size_t size) {
 
 void UdpLink::unbind(UdpSession session) { bindings_.erase(static_cast<std::uint32_t>(session)); }
 
+void UdpLink::rebind() {
+  for (auto& [number, binding] : bindings_) {
+    binding.tries = 0;
+    binding.nextAt = TimePoint{};
+  }
+  if (!bindings_.empty()) onTimer();
+}
+
 void UdpLink::sendBind(UdpSession session, Binding& binding) {
   const auto packet = wire::encodeBind(wire::Bind{session, binding.key});
   context_.udpSender.flush();

@@ -29,6 +29,8 @@ class UdpLink {
   void bind(UdpSession session, const DataKey& key, UdpSessionUser& user, bool sealed);
   void seal(UdpSession session, const crypto::SealKey& ours, const crypto::SealKey& theirs);
   void unbind(UdpSession session);
+  /// Proves our address of all sessions now: it may be another one.
+  void rebind();
   /// The datagram must stay valid until the sender is flushed.
   void send(UdpSession session, std::span<const std::uint8_t> datagram);
   /// The control channel was lost; sessions are gone, and the server may have another address next time.
