@@ -59,9 +59,11 @@ constexpr Phrase kHandshake{"Deadline for the first bytes and for registering (d
                             "首字节和注册的时限（默认 10000）"};
 constexpr Phrase kPairing{"Deadline for both ends of a session to come (default 15000)",
                           "会话两端到齐的时限（默认 15000）"};
-constexpr Phrase kInterval{"How often clients say that they are alive (default 20000)", "客户端心跳间隔（默认 20000）"};
-constexpr Phrase kTimeout{"Silence after which a client is dead (default 60000)",
-                          "多久没有心跳即判定客户端掉线（默认 60000）"};
+constexpr Phrase kInterval{"How often clients say that they are alive (default 4000)", "客户端心跳间隔（默认 4000）"};
+constexpr Phrase kTimeout{"Silence after which a client is dead (default 9000)",
+                          "多久没有心跳即判定客户端掉线（默认 9000）"};
+constexpr Phrase kReturn{"How long the TCP connections of a client that fell silent wait for it to come back (default 60000)",
+                         "客户端失去心跳后，其 TCP 连接为它保留多久（默认 60000）"};
 
 void addTokenCommands(CLI::App& program, ServerOptions& options, std::string& lang) {
   const Language language = options.language;
@@ -135,6 +137,7 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   run.number("--pairing-timeout", options.pairingTimeoutMs, 1, kMaxTimeoutMs, "MS", kPairing);
   run.number("--heartbeat-interval", options.heartbeatIntervalMs, 1, kMaxTimeoutMs, "MS", kInterval);
   run.number("--heartbeat-timeout", options.heartbeatTimeoutMs, 1, kMaxTimeoutMs, "MS", kTimeout);
+  run.number("--return-timeout", options.returnTimeoutMs, 0, kMaxTimeoutMs, "MS", kReturn);
   addLimitFlags(run, options.limits);
   run.choice("--log-level", level, {"trace", "debug", "info", "warn", "error", "off"}, kLogLevel);
   run.choice("--log-format", format, {"text", "json"}, kLogFormat);

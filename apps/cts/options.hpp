@@ -61,8 +61,9 @@ struct ServerOptions {
   daemon::LogFormat logFormat = daemon::LogFormat::text;
   std::uint64_t handshakeTimeoutMs = 10'000;
   std::uint64_t pairingTimeoutMs = 15'000;
-  std::uint64_t heartbeatIntervalMs = 20'000;
-  std::uint64_t heartbeatTimeoutMs = 60'000;
+  std::uint64_t heartbeatIntervalMs = 4'000;
+  std::uint64_t heartbeatTimeoutMs = 9'000;
+  std::uint64_t returnTimeoutMs = 60'000;
   LimitOptions limits;
 
   bool json = false;  ///< status, clients, sessions, token list

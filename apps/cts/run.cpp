@@ -69,6 +69,7 @@ ServerConfig configOf(const ServerOptions& options, const daemon::RunningDaemon&
   config.pairingTimeout = std::chrono::milliseconds{options.pairingTimeoutMs};
   config.heartbeatInterval = std::chrono::milliseconds{options.heartbeatIntervalMs};
   config.heartbeatTimeout = std::chrono::milliseconds{options.heartbeatTimeoutMs};
+  config.returnTimeout = std::chrono::milliseconds{options.returnTimeoutMs};
   options.limits.applyTo(config);
   config.logLevel = options.logLevel;
   config.log = daemon::makeLogSink(options.logFormat);

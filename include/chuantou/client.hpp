@@ -38,8 +38,8 @@ struct ClientConfig {
   /// Of connect() and ping(). `none` also lets peers reach this client without encryption, if they ask for it.
   Encryption encryption = Encryption::end_to_end;
   std::chrono::milliseconds connectTimeout{10'000};      ///< one attempt to reach the server, all its addresses together
-  std::chrono::milliseconds heartbeatInterval{20'000};   ///< how often this side says that it is alive
-  std::chrono::milliseconds heartbeatTimeout{60'000};    ///< silence after which the server is taken for dead
+  std::chrono::milliseconds heartbeatInterval{4'000};    ///< how often this side says that it is alive; the server may want it more often
+  std::chrono::milliseconds heartbeatTimeout{9'000};     ///< silence after which the server is taken for dead
   std::chrono::milliseconds reconnectMin{250};           ///< back-off with full jitter: first ceiling
   std::chrono::milliseconds reconnectMax{30'000};        ///< and last ceiling
   std::size_t maxSessions = 20'000;  ///< forwarded connections and UDP flows at a time, each direction

@@ -34,8 +34,9 @@ struct ServerConfig {
   unsigned threads = 0;         ///< relaying threads; 0: one for every two processors, at least one
   std::chrono::milliseconds handshakeTimeout{10'000};   ///< for the first bytes, and for each step to a registration
   std::chrono::milliseconds pairingTimeout{15'000};     ///< a session whose two data channels have not both come is dropped
-  std::chrono::milliseconds heartbeatInterval{20'000};  ///< told to clients
-  std::chrono::milliseconds heartbeatTimeout{60'000};   ///< a client that is silent for this long is dead
+  std::chrono::milliseconds heartbeatInterval{4'000};   ///< told to clients
+  std::chrono::milliseconds heartbeatTimeout{9'000};    ///< a client that is silent for this long is taken for dead
+  std::chrono::milliseconds returnTimeout{60'000};      ///< if it comes back within this time, its TCP connections go on
   // Limits. An "address" is an IPv4 address or an IPv6 /64. A connection is pending until it has registered or brought the
   // key of a session; when there are many of these, random ones are dropped, never a client or a session.
   std::size_t maxConnections = 200'000;      ///< accepted connections at a time; more are closed at once

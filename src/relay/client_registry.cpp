@@ -26,6 +26,7 @@ ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId con
   record.control = control;
   record.address = address;
   record.since = now.at;
+  record.sessionsEndAt.reset();
   record.registeredAtMs = now.unixMs;
   return out;
 }

@@ -41,7 +41,8 @@ std::vector<std::string> certificateNames(const ServerConfig& config) {
 ServerEngine::ServerEngine(ServerConfig config)
     : config_(std::move(config)), log_(config_.log, config_.logLevel, config_.language) {
   if (config_.handshakeTimeout <= Millis{0} || config_.pairingTimeout <= Millis{0} ||
-      config_.heartbeatInterval <= Millis{0} || config_.heartbeatTimeout <= config_.heartbeatInterval) {
+      config_.heartbeatInterval <= Millis{0} || config_.heartbeatTimeout <= config_.heartbeatInterval ||
+      config_.returnTimeout < Millis{0}) {
     throw Error{Errc::invalid_argument, "a time-out", "they must be positive, and the heartbeat's longer than its interval"};
   }
   if (config_.maxPending == 0 || config_.maxPendingPerAddress == 0 || config_.maxRegistrationsPerMinute == 0 ||
@@ -68,6 +69,7 @@ void ServerEngine::start() {
   relay::BrokerConfig broker;
   broker.heartbeatInterval = config_.heartbeatInterval;
   broker.heartbeatTimeout = config_.heartbeatTimeout;
+  broker.returnTimeout = config_.returnTimeout;
   broker.registerTimeout = config_.handshakeTimeout;
   broker.keyPatience = config_.handshakeTimeout;
   broker.pairingTimeout = config_.pairingTimeout;
