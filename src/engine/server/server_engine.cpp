@@ -167,7 +167,7 @@ relay::Now ServerEngine::now() const {
 }
 
 void ServerEngine::tick() {
-  const Duration every = std::min<Duration>(std::chrono::seconds{1}, config_.heartbeatTimeout / 8);
+  const Duration every = std::min<Duration>(Millis{500}, config_.heartbeatTimeout / 8);
   tickTimer_->expires_after(std::max<Duration>(every, Millis{10}));
   tickTimer_->async_wait([this](const net::ErrorCode& ec) {
     if (ec) return;
