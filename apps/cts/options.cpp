@@ -1,5 +1,7 @@
 #include "cts/options.hpp"
 
+#include "base/endpoint_text.hpp"
+
 #include "cts/limit_flags.hpp"
 
 namespace chuantou::apps {
@@ -40,6 +42,8 @@ constexpr Phrase kJson{"Print JSON", "输出 JSON"};
 constexpr Phrase kHost{"Address to listen on (default: all)", "监听地址（默认：全部）"};
 constexpr Phrase kPort{"TCP and UDP port (default 8200); 0: the system chooses",
                        "TCP 和 UDP 端口（默认 8200）；0：由系统选择"};
+constexpr Phrase kExtraPort{"Another TCP port that is the same, such as 443; repeatable", "另一个作用相同的 TCP 端口，例如 443；可重复"};
+constexpr Phrase kNoPort{"{0} is not a port", "{0} 不是端口"};
 constexpr Phrase kToken{"What clients must prove to know; it is never sent (default: one made at the first start)",
                         "客户端必须证明知道的令牌；令牌本身从不发送（默认：首次启动时生成）"};
 constexpr Phrase kTokenFile{"A file that holds it", "存放令牌的文件"};
@@ -117,6 +121,7 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   std::string lang;
   std::string config;
   std::uint64_t port = options.port;
+  std::vector<std::string> extraPorts;
   std::uint64_t threads = 0;
   std::string level = "info";
   std::string format = "text";
@@ -125,6 +130,9 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   Flags run{runCommand, language};
   run.text("--host", options.host, "HOST", kHost);
   run.number("--port", port, 0, 65535, "PORT", kPort);
+  run.list("--extra-port", extraPorts, "PORT", kExtraPort)->check([language](const std::string& given) {
+    return parsePort(given, true) ? std::string{} : daemon::say(language, kNoPort, given);
+  });
   run.text("--token", options.token, "TOKEN", kToken);
   run.text("--token-file", options.tokenFile, "FILE", kTokenFile);
   run.text("--public-host", options.publicHost, "HOST", kPublicHost);
@@ -164,6 +172,7 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   run.applyConfig();
   options.language = daemon::chooseLanguage(lang);
   options.port = static_cast<std::uint16_t>(port);
+  for (const std::string& extra : extraPorts) options.extraPorts.push_back(*parsePort(extra, true));
   options.threads = static_cast<unsigned>(threads);
   options.logLevel = daemon::parseLogLevel(level).value_or(LogLevel::info);
   options.logFormat = format == "json" ? daemon::LogFormat::json : daemon::LogFormat::text;

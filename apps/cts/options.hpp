@@ -49,6 +49,7 @@ struct ServerOptions {
   // run
   std::string host;
   std::uint16_t port = 8200;
+  std::vector<std::uint16_t> extraPorts;
   std::string token;
   std::string tokenFile;
   std::string publicHost;

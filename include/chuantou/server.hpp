@@ -21,6 +21,8 @@ struct ServerAccess;  // the programs' way to the port's HTTP side
 struct ServerConfig {
   std::string host = {};       ///< an address to listen on; empty: all of IPv4 and IPv6, or loopback only without a token
   std::uint16_t port = 8200;   ///< TCP and UDP; 0: the system chooses
+  /// TCP ports that are the same as `port`, for clients whose firewall lets nothing but 443 out, say. 0: the system chooses.
+  std::vector<std::uint16_t> extraPorts = {};
   /// What clients must prove: the token named "main", which only the configuration changes. Empty: anyone who reaches the port
   /// may register, unless the server has other tokens (makeToken, addToken()).
   std::string token = {};
@@ -150,6 +152,7 @@ class Server {
   void stop() noexcept;
 
   std::uint16_t port() const noexcept;  ///< the real port; 0 before start()
+  std::vector<std::uint16_t> extraPorts() const;  ///< the real ones; empty before start()
   std::string host() const;             ///< the first address it listens on
   std::vector<ServerClientInfo> clients() const;
   std::vector<ServerSessionInfo> sessions(std::size_t limit = 1000) const;

@@ -35,6 +35,8 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
   void close(int code, std::string_view reason);
   /// Ends at once. The owner hears onClosed() unless it has let go of the channel.
   void abort(const std::string& reason);
+  /// Another owner hears what follows.
+  void adopt(Owner* owner) noexcept { owner_ = owner; }
   /// The owner goes away and wants to hear nothing more.
   void disown() noexcept { owner_ = nullptr; }
 

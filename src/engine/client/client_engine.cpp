@@ -168,6 +168,8 @@ ClientStats ClientEngine::stats() {
     out.bytesDown = context_->counters.bytesDown;
     out.reconnects = registrations_ > 0 ? registrations_ - 1 : 0;
     out.serverRtt = link_->rtt();
+    out.transports = link_->transports().all();
+    if (link_->registered()) out.serverWay = link_->way().str();
     if (link_->registered()) out.connectedFor = std::chrono::duration_cast<Millis>(Clock::now() - link_->registeredAt());
     return true;
   });

@@ -45,10 +45,11 @@ ControlLink::ControlLink(net::IoThread& thread, const ClientConfig& config, Serv
       listener_(listener),
       id_(config.clientId),
       backoff_(config.reconnectMin, config.reconnectMax),
-      timer_(thread.context()) {}
+      timer_(thread.context()),
+      ways_(waysTo(url_, config)) {}
 
 ControlLink::~ControlLink() {
-  if (handshake_) handshake_->cancel();
+  if (race_) race_->cancel();
   if (channel_) channel_->disown();
 }
 
@@ -71,49 +72,48 @@ void ControlLink::stop() {
 }
 
 void ControlLink::cancelAttempt() {
-  net::cancelDial(std::exchange(dial_, nullptr));
-  if (const auto handshake = std::exchange(handshake_, nullptr)) handshake->cancel();
+  if (const auto race = std::exchange(race_, nullptr)) race->cancel();
 }
 
 void ControlLink::attempt() {
   stage_ = Stage::dialing;
   farewell_.reset();
   reached_ = false;
+  answered_ = false;
+  // Another network may have another firewall, or none.
+  if (std::exchange(newNetwork_, false)) way_ = 0;
   // One deadline for the whole attempt, from the resolver to the registration.
   timer_.expires_after(config_.connectTimeout);
   timer_.async_wait([this](const net::ErrorCode& ec) {
     if (ec || (stage_ != Stage::dialing && stage_ != Stage::registering)) return;
+    std::optional<Error> error;
+    if (race_) error = race_->standing().error;
     cancelAttempt();
-    fail(Error{Errc::timed_out, url_.str(), "no answer"}, false);
+    fail(error.value_or(Error{Errc::timed_out, url_.str(), "no answer"}), false);
   });
-  dial_ = net::dial(thread_.context(), url_.at.host, url_.at.port, config_.connectTimeout,
-                    [this](const net::ErrorCode& ec, net::TcpSocket socket) { onConnected(ec, std::move(socket)); });
+  race_ = std::make_shared<WayRace>(thread_, ways_, tls_, transports_, [this](WayRace::Result result) { onRaceEnd(std::move(result)); });
+  const auto race = race_;  // it may end within
+  race->start(way_, config_.connectTimeout);
 }
 
-void ControlLink::onConnected(const net::ErrorCode& ec, net::TcpSocket socket) {
-  if (stage_ != Stage::dialing) return;
-  dial_.reset();
-  if (ec) return fail(net::serverError(ec, url_.str()), false);
-  reached_ = true;
-  if (!tls_.wanted()) return openChannel(std::move(socket));
-  handshake_ = tls_.shakeHands(thread_, std::move(socket), [this](const Error* error, std::unique_ptr<net::TlsSocket> secured) {
-    handshake_.reset();
-    if (error) return fail(*error, isFatal(error->errc()));
-    openChannel(std::move(secured));
-  });
-  if (stage_ != Stage::dialing) handshake_.reset();  // it has ended already
-}
-
-template <class Socket>
-void ControlLink::openChannel(Socket socket) {
+void ControlLink::onRaceEnd(WayRace::Result result) {
+  race_.reset();
+  reached_ = result.reached;
+  if (!result.channel) return fail(*result.error, isFatal(result.error->errc()));
   stage_ = Stage::registering;
-  auto codec = net::WebSocketCodec::client(formatHostPort(url_.at.host, url_.at.port), url_.path, wire::kMaxMessageToClient);
-  channel_ = std::make_shared<net::MessageChannel>(thread_, std::move(socket), std::move(codec), static_cast<net::MessageChannel::Owner*>(this));
+  way_ = result.way;
+  channel_ = std::move(result.channel);
+  channel_->adopt(this);
   server_ = channel_->remoteEndpoint();
-  channel_->start();
+  sendRegister({});
 }
 
-void ControlLink::onOpen(net::MessageChannel&) { sendRegister({}); }
+std::optional<net::UdpEndpoint> ControlLink::udpServer() const {
+  if (way().proxy) return std::nullopt;
+  return net::UdpEndpoint{server_.address(), url_.at.port};
+}
+
+void ControlLink::onOpen(net::MessageChannel&) {}
 
 /// Without a challenge it only asks for one: nothing can be proved yet.
 void ControlLink::sendRegister(const std::vector<std::uint8_t>& challenge) {
@@ -136,6 +136,7 @@ void ControlLink::send(const wire::MessageToServer& message) {
 
 void ControlLink::onText(net::MessageChannel&, std::string text) {
   const TimePoint now = stampedNow();
+  answered_ = true;
   if (heartbeat_) heartbeat_->handleHeard(now);
   auto message = wire::decodeToClient(text);
   if (!message) {
@@ -185,6 +186,7 @@ void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response)
   registeredAt_ = stampedNow();
   restarts_ = 0;
   hurry_ = false;
+  if (ways_.size() > 1) log_.log(LogLevel::info, "control", "the way to the server: {}", way().str());
   Heartbeat::Times times{config_.heartbeatInterval, config_.heartbeatTimeout};
   if (response.heartbeatIntervalMs > 0) times.every = std::min<Duration>(times.every, Millis{response.heartbeatIntervalMs});
   if (response.heartbeatTimeoutMs > 0) times.deadAfter = std::min<Duration>(times.deadAfter, Millis{response.heartbeatTimeoutMs});
@@ -218,6 +220,7 @@ void ControlLink::armBeat() {
 }
 
 void ControlLink::doubt() {
+  newNetwork_ = true;
   switch (stage_) {
     case Stage::idle:
     case Stage::stopped:
@@ -264,6 +267,8 @@ void ControlLink::dropChannel(const std::string& reason) {
 void ControlLink::fail(const Error& error, bool fatal) {
   const TimePoint now = Clock::now();
   const bool wasRegistered = stage_ == Stage::registered;
+  // A way on which the server answered and then nothing came of it: the next one has the head start.
+  if (stage_ == Stage::registering && !answered_) way_ = (way_ + 1) % ways_.size();
   if (wasRegistered) awaySince_ = now;
   if (wasRegistered && now - registeredAt_ >= kStable) backoff_.reset();
   stage_ = fatal ? Stage::stopped : Stage::waiting;

@@ -46,6 +46,7 @@ class UdpLink {
     bool sealed = false;
     std::optional<Seal> seal;
     UdpSessionUser* user = nullptr;
+    TimePoint askedAt{};
     TimePoint nextAt{};
     int tries = 0;
     bool bound = false;
@@ -53,6 +54,8 @@ class UdpLink {
   };
 
   bool open();
+  /// The server, for diagnostics.
+  std::string where() const;
   void wait();
   void receive();
   void handle(std::span<std::uint8_t> bytes);

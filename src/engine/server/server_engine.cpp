@@ -113,15 +113,32 @@ void ServerEngine::listen() {
   options.port = config_.port;
   auto listening = net::listenOn(front_->context(), options);
   if (!listening) throw listening.error();
-  for (net::Acceptor& acceptor : listening->tcp) {
+  host_ = listening->host;
+  port_ = listening->port;
+  acceptOn(std::move(listening->tcp));
+  extraPorts_.clear();
+  for (const std::uint16_t port : config_.extraPorts) {
+    options.port = port;
+    options.udp = false;
+    options.portFlag = "--extra-port";
+    auto extra = net::listenOn(front_->context(), options);
+    if (!extra) {
+      acceptors_.clear();
+      throw extra.error();
+    }
+    extraPorts_.push_back(extra->port);
+    acceptOn(std::move(extra->tcp));
+  }
+  broker_->relayPort = port_;
+  udp_ = std::make_unique<UdpRelay>(std::move(listening->udp));
+}
+
+void ServerEngine::acceptOn(std::vector<net::Acceptor> acceptors) {
+  for (net::Acceptor& acceptor : acceptors) {
     acceptors_.emplace_back(
         std::move(acceptor), [this](net::TcpSocket socket) { onAccepted(std::move(socket)); },
         [this](const net::ErrorCode& ec) { onCannotAccept(ec); });
   }
-  host_ = listening->host;
-  port_ = listening->port;
-  broker_->relayPort = port_;
-  udp_ = std::make_unique<UdpRelay>(std::move(listening->udp));
 }
 
 void ServerEngine::stop() noexcept {

@@ -31,6 +31,7 @@ bool isCode(int number) {
     case Errc::system_error:
     case Errc::peer_key_changed:
     case Errc::certificate_rejected:
+    case Errc::proxy_refused:
     case Errc::identity_required:
     case Errc::name_taken:
     case Errc::encryption_required:
