@@ -260,6 +260,18 @@ class Transports(IntegrationTest):
             b.log.wait("UDP does not pass through the proxy")
         self.assertEqual(self.steps(b)["udp", "10.1.0.2:8200"]["lastError"], "UDP does not pass through a proxy")
 
+    def test_udp_that_does_not_pass(self):
+        """A firewall without UDP: the relay works for TCP, and the diagnostics say what does not."""
+        self.strict()
+        b = self.client_b()
+        flow = self.client(self.relay, "C", f"B:{self.service.port}/udp", machine=self.cloud)
+        with self.cloud.inside():
+            sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with sender:
+            sender.sendto(b"hello", ("127.0.0.1", flow.local_port(f"B:{self.service.port}/udp")))
+            wait_until(lambda: self.steps(b).get(("udp", "10.1.0.2:8200")), "it is found out", timeout=15, interval=0.2)
+        self.assertEqual(self.steps(b)["udp", "10.1.0.2:8200"]["lastError"], "the server does not answer")
+
     def test_a_proxy_that_is_none(self):
         for proxy, complaint in (("ftp://x", "it looks like"), ("https://me:sesame@x", "TLS to a proxy is not spoken")):
             done = self.a.command("run", "--server", self.relay.url, "--proxy", proxy, "--id", "X", "--port", "0", check=False)
