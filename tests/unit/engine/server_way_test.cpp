@@ -11,7 +11,7 @@ namespace {
 /// The process's proxies, set for a test and put back after it.
 class Environment {
  public:
-  explicit Environment(std::initializer_list<std::pair<const char*, const char*>> set) {
+  explicit Environment(std::initializer_list<std::pair<const char*, const char*>> set = {}) {
     for (const char* name : kNames) {
       const char* value = std::getenv(name);
       before_.emplace_back(name, value ? std::optional<std::string>{value} : std::nullopt);
@@ -49,7 +49,7 @@ using Ways = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("a server is tried on its port, and on 443 with TLS", "[engine][server_way]") {
-  const Environment none{{}};
+  const Environment none;
   CHECK(ways("ws://example.org") == Ways{"ws://example.org:8200", "wss://example.org:443 ?"});
   CHECK(ways("wss://example.org:9000/a") == Ways{"wss://example.org:9000/a", "wss://example.org:443/a ?"});
   CHECK(ways("wss://example.org:443") == Ways{"wss://example.org:443"});
