@@ -34,6 +34,7 @@ constexpr Phrase kServer{"server", "服务器"};
 constexpr Phrase kStreams{"Interrupted", "中断"};
 constexpr Phrase kStreamsNow{"{0} times; {1} resumed, {2} given up, {3} sent again", "{0} 次；恢复 {1}，放弃 {2}，重发 {3}"};
 constexpr Phrase kServerNow{"{0} (connected for {1}, {2} reconnects)", "{0}（已连接 {1}，重连 {2} 次）"};
+constexpr Phrase kWay{"reached by", "连接方式"};
 constexpr Phrase kRoundTrip{"round trip", "往返时间"};
 constexpr Phrase kNotMeasured{"not measured yet", "尚未测量"};
 constexpr Phrase kLastError{"last error", "最近错误"};
@@ -125,6 +126,7 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
   if (s.textOr("state") == "registered") {
     fields.emplace_back(title(kServer), say(language, kServerNow, s.textOr("server"), duration(s, "connectedForMs"),
                                             s.numberOr("reconnects")));
+    if (s.textOr("way") != s.textOr("server")) fields.emplace_back(title(kWay), s.textOr("way"));
     const std::int64_t rtt = s.numberOr("rttUs");
     fields.emplace_back(title(kRoundTrip),
                         rtt > 0 ? daemon::humanRoundTrip(microseconds{rtt}) : say(language, kNotMeasured));

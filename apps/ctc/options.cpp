@@ -32,6 +32,10 @@ constexpr Phrase kFingerprint{"The key that a wss:// server must show: sha256:..
                               "wss:// 服务器必须出示的密钥：其加入命令中的 sha256:...（默认：由系统 CA 判断）"};
 constexpr Phrase kDataTls{"TLS to the server for data channels as well (wss:// only; slower, hides which sessions there are)",
                           "到服务器的数据通道也使用 TLS（仅 wss://；较慢，可隐藏会话信息）"};
+constexpr Phrase kProxyOut{"The way out: http://[USER:PASSWORD@]HOST:PORT, socks5://..., or none (default: what the environment says, and directly)",
+                           "出口代理：http://[用户:密码@]主机:端口、socks5://... 或 none（默认：按环境变量，并尝试直连）"};
+constexpr Phrase kFallback{"A port where the server is tried as well, with TLS (default 443); 0: none",
+                           "同时尝试的服务器端口，使用 TLS（默认 443）；0：不尝试"};
 constexpr Phrase kId{"This client's name for others (default: a random one, kept in the data dir)",
                      "本客户端的标识（默认：随机生成并保存在数据目录）"};
 constexpr Phrase kToken{"The server's token; it is never sent", "服务器的令牌；令牌本身从不发送"};
@@ -106,6 +110,7 @@ struct Raw {
   std::string protocol = "both";
   std::vector<std::string> local;
   std::uint64_t adminPort = 8201;
+  std::uint64_t fallbackPort = 443;
   std::uint64_t localPort = 0;
   std::uint64_t targetPort = 0;
   std::uint64_t udpIdleSeconds = 60;
@@ -125,6 +130,8 @@ Flags addRun(CLI::App& program, ClientOptions& options, Raw& raw) {
   run.text("--token", options.token, "TOKEN", kToken);
   run.text("--fingerprint", options.fingerprint, "SHA256", kFingerprint);
   run.toggle("--data-tls", options.dataTls, kDataTls);
+  run.text("--proxy", options.wayOut, "URL", kProxyOut);
+  run.number("--fallback-port", raw.fallbackPort, 0, 65535, "PORT", kFallback);
   run.list("-L,--local", raw.local, "SPEC", kLocal)->check([language](const std::string& given) {
     try {
       daemon::parseLocalFlag(given, language);
@@ -247,6 +254,7 @@ ClientCommand chosenCommand(const CLI::App& program) {
 void finishRun(ClientOptions& options, const Raw& raw) {
   options.language = daemon::chooseLanguage(raw.lang);
   daemon::parseEncryption(raw.encryption, options.encryption);
+  options.fallbackPort = static_cast<std::uint16_t>(raw.fallbackPort);
   options.adminPort = static_cast<std::uint16_t>(raw.adminPort);
   options.adminPortGiven = raw.adminPortOption->count() > 0;
   options.udpIdleTimeout = std::chrono::seconds{raw.udpIdleSeconds};

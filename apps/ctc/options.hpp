@@ -40,6 +40,8 @@ struct ClientOptions {
   std::string token;
   std::string fingerprint;
   bool dataTls = false;
+  std::string wayOut;  ///< --proxy; empty: the environment's
+  std::uint16_t fallbackPort = 443;
   std::uint16_t adminPort = 8201;
   bool adminPortGiven = false;
   std::vector<std::string> allow;

@@ -50,6 +50,8 @@ ClientConfig configOf(const ClientOptions& options, const daemon::RunningDaemon&
   config.token = options.token;
   config.serverFingerprint = options.fingerprint;
   config.dataTls = options.dataTls;
+  config.proxy = options.wayOut;
+  config.fallbackPort = options.fallbackPort;
   config.allow = options.allow;
   config.encryption = options.encryption;
   config.patience = options.patience;

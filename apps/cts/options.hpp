@@ -49,6 +49,7 @@ struct ServerOptions {
   // run
   std::string host;
   std::uint16_t port = 8200;
+  std::vector<std::uint16_t> extraPorts;
   std::string token;
   std::string tokenFile;
   std::string publicHost;
@@ -61,8 +62,9 @@ struct ServerOptions {
   daemon::LogFormat logFormat = daemon::LogFormat::text;
   std::uint64_t handshakeTimeoutMs = 10'000;
   std::uint64_t pairingTimeoutMs = 15'000;
-  std::uint64_t heartbeatIntervalMs = 20'000;
-  std::uint64_t heartbeatTimeoutMs = 60'000;
+  std::uint64_t heartbeatIntervalMs = 4'000;
+  std::uint64_t heartbeatTimeoutMs = 9'000;
+  std::uint64_t returnTimeoutMs = 60'000;
   LimitOptions limits;
 
   bool json = false;  ///< status, clients, sessions, token list

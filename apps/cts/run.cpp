@@ -64,11 +64,13 @@ ServerConfig configOf(const ServerOptions& options, const daemon::RunningDaemon&
     config.tlsKeyFile = self.file(daemon::kCertificateKeyFileName);
     daemon::keepServerCertificate(config.tlsCertificateFile, config.tlsKeyFile, options.host);
   }
+  config.extraPorts = options.extraPorts;
   config.threads = options.threads;
   config.handshakeTimeout = std::chrono::milliseconds{options.handshakeTimeoutMs};
   config.pairingTimeout = std::chrono::milliseconds{options.pairingTimeoutMs};
   config.heartbeatInterval = std::chrono::milliseconds{options.heartbeatIntervalMs};
   config.heartbeatTimeout = std::chrono::milliseconds{options.heartbeatTimeoutMs};
+  config.returnTimeout = std::chrono::milliseconds{options.returnTimeoutMs};
   options.limits.applyTo(config);
   config.logLevel = options.logLevel;
   config.log = daemon::makeLogSink(options.logFormat);
@@ -103,7 +105,7 @@ int runServer(const ServerOptions& options) {
   try {
     server.start();
   } catch (const Error& error) {
-    if (error.errc() != Errc::port_in_use) throw;
+    if (error.errc() != Errc::port_in_use || error.detail() == "--extra-port") throw;
     throw Error{Errc::port_in_use, error.subject(), "--port"};
   }
   if (config.token.empty() && !config.makeToken && !config.allowAnonymous) {
@@ -111,6 +113,7 @@ int runServer(const ServerOptions& options) {
   }
   self.publish(adminUrl(server.host(), server.port()));
   daemon::printLine("listening on " + daemon::hostPort(server.host(), server.port()));
+  for (const std::uint16_t port : server.extraPorts()) daemon::printLine("also on port " + std::to_string(port));
   daemon::printLine("join: " + join(server.madeToken()));
   daemon::releaseSpareMemory();
 

@@ -7,4 +7,5 @@
 #include "chuantou/proxy.hpp"
 #include "chuantou/server.hpp"
 #include "chuantou/stream.hpp"
+#include "chuantou/transport.hpp"
 #include "chuantou/version.hpp"

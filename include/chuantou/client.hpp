@@ -12,6 +12,7 @@
 #include "chuantou/log.hpp"
 #include "chuantou/proxy.hpp"
 #include "chuantou/stream.hpp"
+#include "chuantou/transport.hpp"
 
 namespace chuantou {
 
@@ -38,8 +39,8 @@ struct ClientConfig {
   /// Of connect() and ping(). `none` also lets peers reach this client without encryption, if they ask for it.
   Encryption encryption = Encryption::end_to_end;
   std::chrono::milliseconds connectTimeout{10'000};      ///< one attempt to reach the server, all its addresses together
-  std::chrono::milliseconds heartbeatInterval{20'000};   ///< how often this side says that it is alive
-  std::chrono::milliseconds heartbeatTimeout{60'000};    ///< silence after which the server is taken for dead
+  std::chrono::milliseconds heartbeatInterval{4'000};    ///< how often this side says that it is alive; the server may want it more often
+  std::chrono::milliseconds heartbeatTimeout{9'000};     ///< silence after which the server is taken for dead
   std::chrono::milliseconds reconnectMin{250};           ///< back-off with full jitter: first ceiling
   std::chrono::milliseconds reconnectMax{30'000};        ///< and last ceiling
   /// How long streams wait for another way when they have lost their own (0 to 18 h), where ProxyOptions does not say it.
@@ -53,6 +54,13 @@ struct ClientConfig {
   /// With wss://: data channels to the server inside TLS too. They carry what the clients have encrypted between them, so
   /// that this hides no more than which sessions there are, and costs the server its splicing.
   bool dataTls = false;
+  /// How to get out: "http://[USER:PASSWORD@]HOST:PORT" (CONNECT), "socks5://…", "none", or empty: what the environment says
+  /// (https_proxy or, for ws://, http_proxy; all_proxy; no_proxy), and directly. UDP does not go through a proxy.
+  std::string proxy = {};
+  /// Where the server is tried as well, always with TLS and under the same name, when its own port does not answer at once: the
+  /// port that the strictest firewalls let through (`cts run --extra-port 443`). 0: nowhere. With ws:// nothing is known of the
+  /// server's key, and none is asked for there.
+  std::uint16_t fallbackPort = 443;
   LogLevel logLevel = LogLevel::info;
   LogSink log = {};
   Language language = Language::english;  ///< of the sentences in log lines
@@ -118,6 +126,8 @@ struct ClientStats {
   std::uint64_t reconnects = 0;    ///< registrations after the first
   std::chrono::milliseconds connectedFor{0};  ///< since the present registration
   std::chrono::microseconds serverRtt{0};     ///< of the last heartbeat; 0: not measured yet
+  std::string serverWay;           ///< how the server is reached now: "ws://host:8200", "wss://host:443 through http://proxy:3128"; empty: it is not
+  std::vector<TransportInfo> transports;  ///< what was tried to reach it, and what came of it
   std::uint64_t outboundActive = 0;  ///< connections and flows opened here, now
   std::uint64_t inboundActive = 0;   ///< connections and flows served here, now
   std::uint64_t outboundTotal = 0;

@@ -10,6 +10,7 @@
 #include "daemon/phrases.hpp"
 #include "daemon/proxy_json.hpp"
 #include "daemon/proxy_text.hpp"
+#include "daemon/transport_json.hpp"
 
 namespace chuantou::daemon {
 
@@ -122,6 +123,8 @@ net::HttpResponse ClientApi::status() {
   json.field("reconnects", stats.reconnects);
   json.field("connectedForMs", milliseconds(stats.connectedFor));
   json.field("rttUs", static_cast<std::int64_t>(stats.serverRtt.count()));
+  json.field("way", stats.serverWay);
+  writeTransports(json, "transports", stats.transports);
   json.field("outboundActive", stats.outboundActive);
   json.field("inboundActive", stats.inboundActive);
   json.field("outboundTotal", stats.outboundTotal);

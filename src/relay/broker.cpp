@@ -106,8 +106,13 @@ void Broker::handleTick(Now now) {
     act(Send{id, ErrorMessage{Errc::timed_out, "nothing heard for too long"}});
     const ClientId client = control.client;
     close(id, control);
-    if (!client.empty()) removeSessionsOf(client, "the peer fell silent");
+    if (client.empty()) continue;
+    // A machine that sleeps comes back to its data channels, whose ends its kernel has kept.
+    removeSessionsOf(client, "the peer fell silent", Which::udpOnly);
+    clients_.find(client)->sessionsEndAt = now.at + config_.returnTimeout;
+    silent_.emplace_back(now.at + config_.returnTimeout, client);
   }
+  endSilent(now);
   for (const std::string& token : tokens_.takeExpired(now.unixMs)) endClientsOf(token, "the token has expired");
   for (const ChannelId channel : refused_) act(DropChannel{channel});
   refused_.clear();
@@ -123,6 +128,15 @@ void Broker::handleTick(Now now) {
     tellOther(*session, Side::initiator, closed);
     tellOther(*session, Side::target, closed);
     removeSession(*session);
+  }
+}
+
+void Broker::endSilent(Now now) {
+  while (!silent_.empty() && silent_.front().first <= now.at) {
+    const auto [end, client] = silent_.front();
+    silent_.pop_front();
+    const ClientRecord* record = clients_.find(client);
+    if (record && record->sessionsEndAt == end) removeSessionsOf(client, "the peer fell silent");
   }
 }
 

@@ -27,6 +27,7 @@ ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId con
   record.left = false;
   record.address = address;
   record.since = now.at;
+  record.sessionsEndAt.reset();
   record.registeredAtMs = now.unixMs;
   return out;
 }

@@ -61,6 +61,10 @@ ClientEngine::ClientEngine(ClientConfig config)
                                      if (onRejected) onRejected(error);
                                    },
                                    {}});
+  networkWatch_ = std::make_unique<net::NetworkWatch>(*thread_, [this] { doubt("the network changed"); });
+  wakeWatch_ = std::make_unique<net::WakeWatch>(*thread_, [this](Duration jump) {
+    doubt(fmt::format("awake after {} s", std::chrono::duration_cast<std::chrono::seconds>(jump).count()));
+  });
   udpLink_ = std::make_unique<UdpLink>(*context_);
   tcpTargets_ = std::make_unique<TcpTargets>(*context_, std::move(*rules), thread_);
   udpTargets_ = std::make_unique<UdpTargets>(*context_, *udpLink_);
@@ -90,6 +94,8 @@ void ClientEngine::start(bool wait) {
     state_ = ClientState::connecting;
   }
   onThread([this] {
+    if (!networkWatch_->start()) log_.log(LogLevel::debug, "control", "the system does not tell of changes of the network");
+    wakeWatch_->start();
     link_->start();
     return true;
   });
@@ -121,6 +127,8 @@ void ClientEngine::stop() noexcept {
 /// On the thread: everything that has a peer is told, everything that somebody waits for is answered.
 void ClientEngine::tearDown() {
   const Error stopped{Errc::stopped, "the client"};
+  networkWatch_->stop();
+  wakeWatch_->stop();
   link_->stop();
   desk_->handleLost(stopped);
   for (const auto& stream : std::exchange(streams_, {})) stream->abort();
@@ -173,6 +181,8 @@ ClientStats ClientEngine::stats() {
     out.lostTime = std::chrono::duration_cast<Millis>(figures.lostTime);
     out.reconnects = registrations_ > 0 ? registrations_ - 1 : 0;
     out.serverRtt = link_->rtt();
+    out.transports = link_->transports().all();
+    if (link_->registered()) out.serverWay = link_->way().str();
     if (link_->registered()) out.connectedFor = std::chrono::duration_cast<Millis>(Clock::now() - link_->registeredAt());
     return true;
   });
@@ -223,6 +233,13 @@ void ClientEngine::onAttemptFailed(const Error& error, bool fatal) {
   if (!fatal && news) log_.log(LogLevel::info, "control", "trying again until {} answers", url_.str());
   setState(fatal ? ClientState::failed : ClientState::reconnecting, &error);
   if (fatal) streamRegistry_->giveUpAll(error);
+}
+
+void ClientEngine::doubt(const std::string& why) {
+  log_.log(LogLevel::debug, "control", "{}: is everything still there?", why);
+  link_->doubt();
+  udpLink_->rebind();
+  streamRegistry_->suspectAll();
 }
 
 void ClientEngine::onMessage(wire::MessageToClient message) {

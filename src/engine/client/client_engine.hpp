@@ -10,7 +10,9 @@
 #include "engine/client/stream_registry.hpp"
 #include "engine/client/tcp_targets.hpp"
 #include "engine/client/udp_targets.hpp"
+#include "net/network_watch.hpp"
 #include "net/system_random.hpp"
+#include "net/wake_watch.hpp"
 
 namespace chuantou::engine {
 
@@ -62,6 +64,8 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   void handle(const wire::IncomingRequest& request);
   std::optional<Error> unwelcome(const Visitor& visitor) const;
   void setState(ClientState state, const Error* reason);
+  /// Asks everything that stands whether it still does.
+  void doubt(const std::string& why);
   void adopt(const std::shared_ptr<detail::StreamImpl>& stream, bool inbound);
   void tearDown();
   Target targetOf(const std::string& peer, std::uint16_t port) const;
@@ -88,6 +92,8 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   // On the thread only, made in this order.
   std::unique_ptr<PeerTrust> trust_;
   std::unique_ptr<ControlLink> link_;
+  std::unique_ptr<net::NetworkWatch> networkWatch_;
+  std::unique_ptr<net::WakeWatch> wakeWatch_;
   std::unique_ptr<SessionDesk> desk_;
   std::unique_ptr<net::DeadlineQueue> handshakes_;
   std::unique_ptr<DataDialer> dataDialer_;

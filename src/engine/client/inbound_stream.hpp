@@ -29,6 +29,7 @@ class InboundStream final : public CarriedStream {
   void serveInProcess();
   void reject(const Error& error);
   void onDetached() override {}
+  void onSilent() override { context_.link.doubt(); }
   void onTickDetached(TimePoint now) override;
   void onOver() override;
 

@@ -41,7 +41,8 @@ std::vector<std::string> certificateNames(const ServerConfig& config) {
 ServerEngine::ServerEngine(ServerConfig config)
     : config_(std::move(config)), log_(config_.log, config_.logLevel, config_.language) {
   if (config_.handshakeTimeout <= Millis{0} || config_.pairingTimeout <= Millis{0} ||
-      config_.heartbeatInterval <= Millis{0} || config_.heartbeatTimeout <= config_.heartbeatInterval) {
+      config_.heartbeatInterval <= Millis{0} || config_.heartbeatTimeout <= config_.heartbeatInterval ||
+      config_.returnTimeout < Millis{0}) {
     throw Error{Errc::invalid_argument, "a time-out", "they must be positive, and the heartbeat's longer than its interval"};
   }
   if (config_.maxPending == 0 || config_.maxPendingPerAddress == 0 || config_.maxRegistrationsPerMinute == 0 ||
@@ -68,6 +69,7 @@ void ServerEngine::start() {
   relay::BrokerConfig broker;
   broker.heartbeatInterval = config_.heartbeatInterval;
   broker.heartbeatTimeout = config_.heartbeatTimeout;
+  broker.returnTimeout = config_.returnTimeout;
   broker.registerTimeout = config_.handshakeTimeout;
   broker.keyPatience = config_.handshakeTimeout;
   broker.pairingTimeout = config_.pairingTimeout;
@@ -111,15 +113,32 @@ void ServerEngine::listen() {
   options.port = config_.port;
   auto listening = net::listenOn(front_->context(), options);
   if (!listening) throw listening.error();
-  for (net::Acceptor& acceptor : listening->tcp) {
+  host_ = listening->host;
+  port_ = listening->port;
+  acceptOn(std::move(listening->tcp));
+  extraPorts_.clear();
+  for (const std::uint16_t port : config_.extraPorts) {
+    options.port = port;
+    options.udp = false;
+    options.portFlag = "--extra-port";
+    auto extra = net::listenOn(front_->context(), options);
+    if (!extra) {
+      acceptors_.clear();
+      throw extra.error();
+    }
+    extraPorts_.push_back(extra->port);
+    acceptOn(std::move(extra->tcp));
+  }
+  broker_->relayPort = port_;
+  udp_ = std::make_unique<UdpRelay>(std::move(listening->udp));
+}
+
+void ServerEngine::acceptOn(std::vector<net::Acceptor> acceptors) {
+  for (net::Acceptor& acceptor : acceptors) {
     acceptors_.emplace_back(
         std::move(acceptor), [this](net::TcpSocket socket) { onAccepted(std::move(socket)); },
         [this](const net::ErrorCode& ec) { onCannotAccept(ec); });
   }
-  host_ = listening->host;
-  port_ = listening->port;
-  broker_->relayPort = port_;
-  udp_ = std::make_unique<UdpRelay>(std::move(listening->udp));
 }
 
 void ServerEngine::stop() noexcept {
@@ -165,7 +184,7 @@ relay::Now ServerEngine::now() const {
 }
 
 void ServerEngine::tick() {
-  const Duration every = std::min<Duration>(std::chrono::seconds{1}, config_.heartbeatTimeout / 8);
+  const Duration every = std::min<Duration>(Millis{500}, config_.heartbeatTimeout / 8);
   tickTimer_->expires_after(std::max<Duration>(every, Millis{10}));
   tickTimer_->async_wait([this](const net::ErrorCode& ec) {
     if (ec) return;

@@ -35,6 +35,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   void start();
   void stop() noexcept;
   std::uint16_t port() const noexcept { return port_; }
+  const std::vector<std::uint16_t>& extraPorts() const noexcept { return extraPorts_; }
   const std::string& host() const noexcept { return host_; }
 
   // From any thread but the server's own.
@@ -61,6 +62,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   /// With the names and tokens that were stored. Throws Error.
   void makeBroker(relay::BrokerConfig config);
   void listen();
+  void acceptOn(std::vector<net::Acceptor> acceptors);
   void onAccepted(net::TcpSocket socket);
 
   void onCannotAccept(const net::ErrorCode& ec);
@@ -119,6 +121,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   net::HttpHandler httpHandler_;
   std::string host_;
   std::uint16_t port_ = 0;
+  std::vector<std::uint16_t> extraPorts_;
   std::mutex startStop_;   ///< one start() or stop() at a time
   std::mutex lifecycle_;   ///< of the next two; held for a moment only
   bool running_ = false;
