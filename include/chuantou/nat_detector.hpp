@@ -84,31 +84,81 @@ struct StunServerReport {
 struct RelayReport {
   std::string url;
   bool reachable = false;
-  std::chrono::microseconds latency{0};  ///< one TCP handshake
+  std::chrono::microseconds latency{0};  ///< of the TCP handshake
 };
 
-/// What the router does about opening a port for us.
+/// What the router offers to do about opening a port for us.
 struct PortMappingReport {
   bool available = false;
-  std::string protocol;         ///< "upnp", "nat-pmp", "pcp"; empty: none
-  std::string externalAddress;  ///< the router's own public address; empty: it did not say
+  std::vector<std::string> protocols;  ///< of "pcp", "nat-pmp", "upnp-igd": those that it speaks, the best first
+  std::string gateway;                 ///< its address; empty: there is no way out
+  std::string externalAddress;         ///< its own public address; empty: it did not say
 };
 
 /// The fields of the base are those of the family that connections would use: IPv4 where it was answered, else IPv6.
 struct NatReport : NatFamilyReport {
-  NatFamilyReport ipv4;
-  NatFamilyReport ipv6;
+  std::optional<NatFamilyReport> ipv4;  ///< empty: this machine has no way to any IPv4 server that was to be asked
+  std::optional<NatFamilyReport> ipv6;  ///< the same
   std::vector<StunServerReport> servers;
   std::vector<RelayReport> relays;
-  std::optional<PortMappingReport> portMapping;  ///< empty: was not asked for
-  /// How long an idle mapping lives, between these two; empty: was not measured. `over`: longer than was waited.
-  struct Lifetime {
-    std::chrono::seconds atLeast{0};
-    std::chrono::seconds below{0};  ///< 0: longer than was waited for
-  };
-  std::optional<Lifetime> mappingLifetime;
+  std::optional<PortMappingReport> portMapping;         ///< empty: was not asked for, or nobody answered in time
   std::chrono::system_clock::time_point timestamp{};  ///< when the detection ended
   std::chrono::milliseconds duration{0};
+};
+
+struct NatDetectorConfig {
+  /// STUN servers, "HOST[:PORT]" (3478 where there is none). At most 12 addresses of a family are asked. Where this and
+  /// `serverUrls` are empty: a few public ones, defaultStunServers().
+  std::vector<std::string> stunServers = {};
+  /// chuantou servers, "ws://HOST:8200": asked by STUN on the same port, and their latency is measured.
+  std::vector<std::string> serverUrls = {};
+  bool portMapping = true;  ///< ask the router whether it opens ports (nothing is opened)
+  std::chrono::milliseconds cacheFor{3'600'000};      ///< how long a report is good for; 0: it is never kept
+  std::chrono::milliseconds redetectEvery{3'600'000};  ///< after start(): how often the detection is repeated
+  bool watchNetwork = true;  ///< a change of this machine's addresses, routes or links ends what is cached (Linux)
+  LogLevel logLevel = LogLevel::info;
+  LogSink log = {};
+  Language language = Language::english;  ///< of log lines
+};
+
+/// Whom a detector asks that is told of no server: operated by others, who learn this machine's address.
+std::vector<std::string> defaultStunServers();
+
+/// Finds out about the NAT, and keeps what it found. A detection takes less than a second where nothing is lost, and 5 s
+/// at most. It never fails because of the network: what could not be found out is named in the report.
+///
+/// Lifetime: the destructor stops. Threads: every member is safe from any thread; the detector has one of its own, on
+/// which callbacks run; they must not block, and none may call detect(), stop() or the destructor. After stop() calls
+/// fail with Errc::stopped.
+class NatDetector {
+ public:
+  using ReportHandler = std::function<void(const NatReport& report)>;
+
+  /// Throws Error(invalid_argument): a server that is none, or times that are negative.
+  explicit NatDetector(NatDetectorConfig config = {});
+  ~NatDetector();
+  NatDetector(const NatDetector&) = delete;
+  NatDetector& operator=(const NatDetector&) = delete;
+
+  /// The report of the cache, or of a new detection; calls at the same time share one.
+  /// Throws Error(stopped).
+  NatReport detect();
+  /// The callback form; `done` runs once, on the detector's thread; after stop() at once, with Errc::stopped.
+  void asyncDetect(std::function<void(std::error_code error, const NatReport& report)> done);
+  /// What detect() would give at once.
+  std::optional<NatReport> cached() const;
+  /// The next detect() looks anew, and so does one that waits for a detection that has begun.
+  void invalidateCache();
+
+  /// Called after each detection that ended. Set before start().
+  void onReport(ReportHandler handler);
+  /// Detects now, then every `redetectEvery`, and whenever the network has changed.
+  void start();
+  /// Ends everything; detect() calls that wait throw. Idempotent; returns when all has ended.
+  void stop() noexcept;
+
+ private:
+  std::shared_ptr<detail::NatDetectorImpl> impl_;
 };
 
 }  // namespace chuantou
