@@ -16,9 +16,7 @@ NatCheckConfig checked(const NatDetectorConfig& config) {
 }  // namespace
 
 NatMonitor::NatMonitor(const NatDetectorConfig& config)
-    : config_(config), checkConfig_(checked(config)), log_(config.log, config.logLevel, config.language) {
-  thread_.start();
-}
+    : config_(config), checkConfig_(checked(config)), log_(config.log, config.logLevel, config.language) {}
 
 NatMonitor::~NatMonitor() { stop(); }
 
@@ -26,6 +24,7 @@ void NatMonitor::stop() noexcept {
   {
     const std::lock_guard lock{mutex_};
     if (std::exchange(stopped_, true)) return;
+    if (!running_) return thread_.stop();
   }
   thread_.tryCall([this] {
     if (check_) check_->cancel();
@@ -44,14 +43,19 @@ std::optional<NatReport> NatMonitor::cached() const {
   return cached_;
 }
 
+/// The thread begins with its first work: a program may have a detector and never ask it.
+bool NatMonitor::post(std::function<void(NatMonitor&)> what) {
+  const std::lock_guard lock{mutex_};
+  if (stopped_) return false;
+  if (!std::exchange(running_, true)) thread_.start();
+  return thread_.tryPost([weak = weak_from_this(), what = std::move(what)] {
+    if (const auto self = weak.lock()) what(*self);
+  });
+}
+
 void NatMonitor::asyncDetect(Done done) {
   const auto shared = std::make_shared<Done>(std::move(done));
-  const bool posted = thread_.tryPost([weak = weak_from_this(), shared] {
-    const auto self = weak.lock();
-    if (self) return self->detect(std::move(*shared));
-    (*shared)(Errc::stopped, {});
-  });
-  if (!posted) (*shared)(Errc::stopped, {});
+  if (!post([shared](NatMonitor& self) { self.detect(std::move(*shared)); })) (*shared)(Errc::stopped, {});
 }
 
 void NatMonitor::detect(Done done) {
@@ -93,12 +97,11 @@ void NatMonitor::invalidate() {
     const std::lock_guard lock{mutex_};
     cached_.reset();
   }
-  thread_.tryPost([weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self || !self->check_) return;
+  post([](NatMonitor& self) {
+    if (!self.check_) return;
     // What it has seen so far may be of the network that was.
-    self->check_->cancel();
-    self->startCheck();
+    self.check_->cancel();
+    self.startCheck();
   });
 }
 
@@ -109,10 +112,8 @@ void NatMonitor::onNetworkChanged() {
 }
 
 void NatMonitor::start() {
-  thread_.tryPost([weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self || std::exchange(self->watching_, true) || self->check_) return;
-    self->startCheck();
+  post([](NatMonitor& self) {
+    if (!std::exchange(self.watching_, true) && !self.check_) self.startCheck();
   });
 }
 

@@ -27,6 +27,8 @@ class NatMonitor : public std::enable_shared_from_this<NatMonitor> {
   std::function<void(const NatReport&)> onReport;
 
  private:
+  /// False after stop().
+  bool post(std::function<void(NatMonitor&)> what);
   void detect(Done done);
   void startCheck();
   void onReportReady(NatReport report);
@@ -42,6 +44,7 @@ class NatMonitor : public std::enable_shared_from_this<NatMonitor> {
   mutable std::mutex mutex_;
   std::optional<NatReport> cached_;
   TimePoint cachedAt_{};
+  bool running_ = false;  ///< the thread was started
   bool stopped_ = false;
 
   // On the thread only.
