@@ -222,7 +222,9 @@ std::string natReportText(const NatReport& report, Language language, bool colou
   addFamily(fields, report, "", language);
   const bool second = report.ipv4 && report.ipv4->udp && report.ipv6 && report.ipv6->udp;
   if (second) addFamily(fields, *report.ipv6, "IPv6 ", language);
-  if (report.portMapping && !report.portMapping->gateway.empty()) {
+  if (!report.portMapping) {
+    fields.emplace_back(kPortMapping.in(language), say(language, kNoAnswer));
+  } else if (!report.portMapping->gateway.empty()) {
     const PortMappingReport& m = *report.portMapping;
     fields.emplace_back(kPortMapping.in(language), !m.available                ? say(language, kMappingNone)
                                                    : m.externalAddress.empty() ? say(language, kMappingOffered, join(m.protocols))

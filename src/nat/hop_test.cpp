@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint32_t kControls = 2;
 constexpr std::uint32_t kMaxRounds = 6;
 constexpr std::uint32_t kSilentRounds = 4;  ///< and nothing came: the routers do not tell
-constexpr Millis kRound{100};
+constexpr Millis kRound{60};
 constexpr std::uint16_t kDiscard = 9;  ///< no NAT gives this port away (RFC 4787, section 4.2.2)
 }  // namespace
 

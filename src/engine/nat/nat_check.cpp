@@ -41,6 +41,7 @@ NatCheck::NatCheck(asio::io_context& context, RandomSource& random, const Logger
       names_(std::make_unique<net::NameLookup>(context)),
       lookupTimer_(context),
       mapperTimer_(context),
+      patienceTimer_(context),
       deadline_(context) {
   const auto make = [&](bool v6) {
     return std::make_shared<FamilyDetection>(context, random, v6, [this] { finishIfDone(); });
@@ -63,14 +64,17 @@ void NatCheck::after(net::Timer& timer, Duration wait, void (NatCheck::*what)())
 void NatCheck::start() {
   began_ = Clock::now();
   after(deadline_, kDeadline, &NatCheck::finish);
-  askRouter();
+  if (mapper_) {
+    after(mapperTimer_, kMapperDelay, &NatCheck::askRouter);
+    after(patienceTimer_, kMapperPatience, &NatCheck::stopWaitingForRouter);
+  }
   dialRelays();
   lookUp();
 }
 
 void NatCheck::cancel() {
   done_ = nullptr;
-  for (net::Timer* timer : {&lookupTimer_, &mapperTimer_, &deadline_}) timer->cancel();
+  for (net::Timer* timer : {&lookupTimer_, &mapperTimer_, &patienceTimer_, &deadline_}) timer->cancel();
   names_.reset();
   if (mapper_) mapper_->close();
   for (const net::DialHandle& dial : dials_) net::cancelDial(dial);
@@ -138,18 +142,15 @@ void NatCheck::dialRelay(std::size_t index, const std::vector<asio::ip::address>
 }
 
 void NatCheck::askRouter() {
-  if (!mapper_) return;
   mapper_->probe([this](const net::PortMapProbe& probe) {
     router_ = probe;
     finishIfDone();
   });
-  mapperTimer_.expires_after(kMapperPatience);
-  mapperTimer_.async_wait([weak = weak_from_this()](const net::ErrorCode& ec) {
-    const auto self = weak.lock();
-    if (ec || !self) return;
-    self->routerWaitOver_ = true;
-    self->finishIfDone();
-  });
+}
+
+void NatCheck::stopWaitingForRouter() {
+  routerWaitOver_ = true;
+  finishIfDone();
 }
 
 // --- the end

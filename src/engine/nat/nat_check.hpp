@@ -43,7 +43,10 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   /// What a name server may take while others have answered.
   static constexpr Millis kLookupDeadline{1'500};
   static constexpr Millis kRelayDeadline{3'000};
-  /// How long the router is waited for when all else is known.
+  /// The router is asked a little later: it may owe us "nobody listens there", of which it sends few, and so no "time
+  /// exceeded" any more, by which a second NAT shows.
+  static constexpr Millis kMapperDelay{250};
+  /// How long it is waited for, from the start, when all else is known.
   static constexpr Millis kMapperPatience{800};
 
  private:
@@ -58,6 +61,7 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   void dialRelays();
   void dialRelay(std::size_t index, const std::vector<asio::ip::address>& addresses);
   void askRouter();
+  void stopWaitingForRouter();
   void finishIfDone();
   void finish();
   NatReport makeReport() const;
@@ -82,6 +86,7 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   bool routerWaitOver_ = false;
   net::Timer lookupTimer_;
   net::Timer mapperTimer_;
+  net::Timer patienceTimer_;
   net::Timer deadline_;
 };
 
