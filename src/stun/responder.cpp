@@ -15,11 +15,10 @@ constexpr std::uint16_t kMaxPadding = 1'500;
 /// What the server cannot do for this request.
 std::vector<std::uint16_t> unknownIn(const Message& request, bool hasOther) {
   std::vector<std::uint16_t> unknown = request.notUnderstood;
-  // An answer to another port than the one that asked could go to anybody; the RFC leaves it to the server.
-  if (request.responsePort) unknown.push_back(static_cast<std::uint16_t>(Attribute::responsePort));
   // RFC 5780, section 6; but RFC 3489's clients always send the attribute, mostly to ask for nothing.
   const bool change = request.changeRequest && (!request.isClassic() || *request.changeRequest != ChangeRequest{});
   if (change && !hasOther) unknown.push_back(static_cast<std::uint16_t>(Attribute::changeRequest));
+  if (request.isClassic() && request.responsePort) unknown.push_back(static_cast<std::uint16_t>(Attribute::responsePort));
   // In RFC 3489 there is no padding: one of them comes twice (section 11.2.10).
   if (request.isClassic() && unknown.size() % 2 != 0) unknown.push_back(unknown.back());
   return unknown;
@@ -31,6 +30,14 @@ Message answerTo(const Message& request, MessageClass kind) {
   answer.id = request.id;
   answer.cookie = request.cookie;
   return answer;
+}
+
+/// What answers it: 0, success.
+unsigned codeFor(const Message& request, const std::vector<std::uint16_t>& unknown) {
+  if (!unknown.empty()) return kUnknownAttribute;
+  // Not both, by RFC 5780, section 6.1; and nobody has port 0.
+  if (request.responsePort && (request.padding || *request.responsePort == 0)) return kBadRequest;
+  return 0;
 }
 
 bool isKnown(const UdpAddress& address) { return kindOf(address.ip) != AddressKind::unspecified; }
@@ -47,7 +54,7 @@ void fillClassic(Message& answer, const UdpAddress& from, const UdpAddress& orig
 void fill(Message& answer, const Message& request, const UdpAddress& from, const UdpAddress& origin,
           const std::optional<UdpAddress>& other) {
   answer.xorMappedAddress = from;
-  if (!other && !request.padding) return;
+  if (!other && !request.padding && !request.responsePort) return;
   answer.mappedAddress = from;
   if (isKnown(origin)) answer.responseOrigin = origin;
   answer.otherAddress = other;
@@ -78,10 +85,10 @@ std::optional<Answer> Responder::handle(TimePoint now, const UdpAddress& from, c
   const auto other = otherOf(at);
   const Sealing sealing{Integrity::none, {}, request->hasFingerprint};
   ++stats_.answers;
-  if (auto unknown = unknownIn(request.value(), other.has_value()); !unknown.empty()) {
+  auto unknown = unknownIn(request.value(), other.has_value());
+  if (const unsigned code = codeFor(request.value(), unknown); code != 0) {
     Message error = answerTo(request.value(), MessageClass::error);
-    error.errorCode =
-        ErrorCode{kUnknownAttribute, {}};  // without the words: they are for people, and six times as long
+    error.errorCode = ErrorCode{code, {}};  // without words, which would be most of it
     error.unknownAttributes = std::move(unknown);
     return Answer{at, from, encode(error, sealing)};
   }
@@ -94,7 +101,7 @@ std::optional<Answer> Responder::handle(TimePoint now, const UdpAddress& from, c
   } else {
     fill(answer, request.value(), from, origin, other);
   }
-  return Answer{origin, from, encode(answer, sealing)};
+  return Answer{origin, {from.ip, request->responsePort.value_or(from.port)}, encode(answer, sealing)};
 }
 
 std::optional<UdpAddress> Responder::otherOf(const UdpAddress& at) const {

@@ -1,16 +1,18 @@
 // Answers Binding requests: tells each client where its datagrams come from (RFC 8489) and, with a second address, what
 // a NAT in between does with them (RFC 5780). RFC 3489's clients are answered over IPv4.
 //
-// Anybody may send requests, and in anybody's name. So an answer has no byte that its RFC does not ask for, goes to
-// where the request came from and nowhere else (there is no RESPONSE-PORT, and no RESPONSE-ADDRESS), and a source gets
-// only so many. In bytes (IPv4, IPv6):
+// Anybody may send requests, and in anybody's name. So an answer has no byte that its RFC does not ask for, goes to the IP
+// that the request came from and to no other (there is no RESPONSE-ADDRESS), and a source gets only so many. To another
+// port of that IP it goes with RESPONSE-PORT: who can write somebody's IP into a request can write his port as well.
+// In bytes (IPv4, IPv6):
 //
-//     a request                            its answer
-//     20    nothing in it                  32, 44
-//     20    the same, with a second address  68, 116  the four addresses that RFC 5780, section 6.1, wants
-//     28    CHANGE-REQUEST                 the same; 36 without a second address
-//     24+n  PADDING of n bytes             24 + 48 + n at most
-//     24+n  with k attributes unknown      32 + 2k, rounded up
+//     a request                              its answer
+//     20    nothing in it                    32, 44
+//     20    the same, with a second address  68, 116: the four addresses that RFC 5780, section 6.1, wants
+//     28    CHANGE-REQUEST                   the same; 36 without a second address
+//     28    RESPONSE-PORT                    the same; 56, 92 without a second address
+//     24+n  PADDING of n bytes               the same, and 4+n at most
+//     24+n  with k attributes unknown        32 + 2k, rounded up
 #pragma once
 
 #include "stun/message.hpp"
