@@ -84,7 +84,7 @@ struct StunServerReport {
 struct RelayReport {
   std::string url;
   bool reachable = false;
-  std::chrono::microseconds latency{0};  ///< of the TCP handshake
+  std::chrono::microseconds latency{0};  ///< of a TCP handshake, the better one of two
 };
 
 /// What the router offers to do about opening a port for us.

@@ -121,24 +121,33 @@ void NatCheck::dialRelays() {
   relaysLeft_ = config_.relays.size();
   for (std::size_t i = 0; i < config_.relays.size(); ++i) {
     relays_.push_back({config_.relays[i].str(), false, std::chrono::microseconds{0}});
-    names_->find(config_.relays[i].at.host, [this, i](const auto& addresses) { dialRelay(i, addresses); });
+    names_->find(config_.relays[i].at.host, [this, i](const auto& addresses) {
+      std::vector<net::TcpEndpoint> endpoints;
+      for (const asio::ip::address& address : addresses) endpoints.emplace_back(address, config_.relays[i].at.port);
+      dialRelay(i, net::interleave(endpoints));
+    });
   }
 }
 
-void NatCheck::dialRelay(std::size_t index, const std::vector<asio::ip::address>& addresses) {
-  std::vector<net::TcpEndpoint> endpoints;
-  for (const asio::ip::address& address : addresses) endpoints.emplace_back(address, config_.relays[index].at.port);
+/// Twice: the first time routers may have to ask for their neighbours' addresses before anything goes on.
+void NatCheck::dialRelay(std::size_t index, const std::vector<net::TcpEndpoint>& endpoints) {
   const TimePoint start = Clock::now();
-  dials_.push_back(net::dialAny(context_, net::interleave(endpoints), kRelayDeadline,
-                                [weak = weak_from_this(), index, start](const net::ErrorCode& ec, net::TcpSocket) {
-                                  const auto self = weak.lock();
-                                  if (!self || !self->done_) return;
-                                  RelayReport& relay = self->relays_[index];
-                                  relay.reachable = !ec;
-                                  if (!ec) relay.latency = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-                                  --self->relaysLeft_;
-                                  self->finishIfDone();
-                                }));
+  const auto done = [weak = weak_from_this(), index, start](const net::ErrorCode& ec, const net::TcpSocket& socket) {
+    const auto self = weak.lock();
+    if (!self || !self->done_) return;
+    RelayReport& relay = self->relays_[index];
+    const bool again = !ec && !relay.reachable;
+    if (!ec) {
+      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
+      relay.latency = relay.reachable ? std::min(relay.latency, took) : took;
+      relay.reachable = true;
+    }
+    net::ErrorCode ignored;
+    if (again) return self->dialRelay(index, {socket.remote_endpoint(ignored)});
+    --self->relaysLeft_;
+    self->finishIfDone();
+  };
+  dials_.push_back(net::dialAny(context_, endpoints, kRelayDeadline, done));
 }
 
 void NatCheck::askRouter() {

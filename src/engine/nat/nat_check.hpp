@@ -59,7 +59,7 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   void onAddresses(std::size_t server, const std::vector<asio::ip::address>& addresses);
   void endLookups();
   void dialRelays();
-  void dialRelay(std::size_t index, const std::vector<asio::ip::address>& addresses);
+  void dialRelay(std::size_t index, const std::vector<net::TcpEndpoint>& endpoints);
   void askRouter();
   void stopWaitingForRouter();
   void finishIfDone();
