@@ -73,9 +73,10 @@ struct NatFamilyReport {
 };
 
 struct StunServerReport {
-  std::string server;   ///< as it was given
-  std::string address;  ///< what it was resolved to; empty: it was not
+  std::string server = {};   ///< as it was given
+  std::string address = {};  ///< what it was resolved to; empty: it was not
   bool answered = false;
+  bool refused = false;  ///< its machine said that nobody listens there (Linux)
   std::chrono::microseconds rtt{0};
   bool behaviorDiscovery = false;  ///< has a second address or port to ask from (RFC 5780)
 };

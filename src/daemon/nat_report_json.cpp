@@ -61,6 +61,7 @@ std::string natReportJson(const NatReport& report, Language language) {
     json.field("server", server.server);
     writeText(json, "address", server.address);
     json.field("answered", server.answered);
+    json.field("refused", server.refused);
     if (server.answered) {
       json.field("rttMs", milliseconds(server.rtt));
     } else {

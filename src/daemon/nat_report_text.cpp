@@ -62,6 +62,7 @@ constexpr Phrase kNo{"no", "否"};
 constexpr Phrase kUnknown{"unknown", "未知"};
 constexpr Phrase kFirewall{"none, with a firewall", "无 NAT，有防火墙"};
 constexpr Phrase kNoAnswer{"no answer", "无应答"};
+constexpr Phrase kRefused{"nobody listens there", "该端口无人监听"};
 constexpr Phrase kNoAddress{"the name has no address", "域名没有地址"};
 constexpr Phrase kUnreachable{"cannot be reached", "无法连接"};
 constexpr Phrase kServerTime{"{0}  {1}", "{0}  {1}"};
@@ -195,6 +196,7 @@ void addServers(Fields& fields, const NatReport& report, Language language) {
     const std::string name = server.server == server.address || server.address.empty() ? server.server : server.server + " (" + server.address + ")";
     const std::string state = server.address.empty() ? say(language, kNoAddress)
                               : server.answered      ? humanRoundTrip(server.rtt)
+                              : server.refused       ? say(language, kRefused)
                                                      : say(language, kNoAnswer);
     fields.emplace_back(kServer.in(language), say(language, kServerTime, name, state));
   }
@@ -234,7 +236,7 @@ std::string natReportText(const NatReport& report, Language language, bool colou
   fields.emplace_back(kTook.in(language), humanDuration(report.duration));
   std::string outlook = directOutlook(report, language);
   const bool discovery = std::any_of(report.servers.begin(), report.servers.end(), [](const StunServerReport& s) { return s.behaviorDiscovery; });
-  if (report.udp && !discovery && isUncertain(report, "type")) {
+  if (report.udp && !discovery && (isUncertain(report, "type") || isUncertain(report, "filtering"))) {
     outlook += (language == Language::chinese ? "。" : ". ") + say(language, kMoreServers);
   }
   fields.emplace_back(kDirect.in(language), outlook);
