@@ -94,6 +94,18 @@ std::string natReportJson(const NatReport& report, Language language) {
   } else {
     json.null("portMapping");
   }
+  if (report.mappingLifetime) {
+    json.beginObject("mappingLifetime");
+    json.field("atLeastSeconds", static_cast<std::int64_t>(report.mappingLifetime->atLeast.count()));
+    if (report.mappingLifetime->below.count() > 0) {
+      json.field("belowSeconds", static_cast<std::int64_t>(report.mappingLifetime->below.count()));
+    } else {
+      json.null("belowSeconds");
+    }
+    json.endObject();
+  } else {
+    json.null("mappingLifetime");
+  }
   json.field("direct", directOutlook(report, language));
   json.field("timestampMs", static_cast<std::int64_t>(
                                 std::chrono::duration_cast<std::chrono::milliseconds>(report.timestamp.time_since_epoch()).count()));

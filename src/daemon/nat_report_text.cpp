@@ -69,6 +69,9 @@ constexpr Phrase kServerTime{"{0}  {1}", "{0}  {1}"};
 constexpr Phrase kMappingNone{"the router offers none", "路由器不支持"};
 constexpr Phrase kMappingOffered{"{0}", "{0}"};
 constexpr Phrase kMappingAddress{"{0}; the router's address is {1}", "{0}；路由器地址 {1}"};
+constexpr Phrase kLifetime{"idle mappings", "空闲映射"};
+constexpr Phrase kLivesBetween{"live {0} s at least, less than {1} s", "至少保留 {0} 秒，不到 {1} 秒"};
+constexpr Phrase kLivesLonger{"live longer than {0} s", "保留超过 {0} 秒"};
 constexpr Phrase kTook{"took", "用时"};
 
 Phrase typeWords(NatType type) {
@@ -231,6 +234,11 @@ std::string natReportText(const NatReport& report, Language language, bool colou
     fields.emplace_back(kPortMapping.in(language), !m.available                ? say(language, kMappingNone)
                                                    : m.externalAddress.empty() ? say(language, kMappingOffered, join(m.protocols))
                                                                                : say(language, kMappingAddress, join(m.protocols), m.externalAddress));
+  }
+  if (report.mappingLifetime) {
+    const auto [atLeast, below] = *report.mappingLifetime;
+    fields.emplace_back(kLifetime.in(language), below.count() > 0 ? say(language, kLivesBetween, atLeast.count(), below.count())
+                                                                  : say(language, kLivesLonger, atLeast.count()));
   }
   addServers(fields, report, language);
   fields.emplace_back(kTook.in(language), humanDuration(report.duration));
