@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from harness import IntegrationTest, Server, ctc, free_port, main, seconds
-from harness.stun import Coturn
+from harness.coturn import Coturn
 
 _BEHAVIORS = {"none", "endpoint-independent", "address-dependent", "address-and-port-dependent", "unknown"}
 _TYPES = {"none", "full-cone", "restricted", "port-restricted", "symmetric", "udp-blocked", "unknown"}
