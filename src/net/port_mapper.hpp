@@ -70,7 +70,8 @@ class PortMapper {
                                std::chrono::seconds lifetime = kDefaultLifetime);
   /// Ends a mapping, on the gateway too; its handler is not called any more.
   void remove(MappingId id);
-  /// The network may have changed: looks for the gateway at once.
+  /// The network may have changed: looks for the gateway, and asks it again, at once. Without this a gateway with
+  /// another address is noticed within 15 s, one with the same address at the next renewal.
   void networkChanged();
   /// Removes all mappings from the gateway, then closes. `done` runs within kStopDeadline.
   void stop(std::function<void()> done);
