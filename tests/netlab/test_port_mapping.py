@@ -143,7 +143,7 @@ class PortMapping(LabTest):
                 self.assertEqual(daemon.mappings(), {})
                 daemon.start()
                 wait_until(lambda: daemon.mappings() == {("udp", PORT): f"{self.host.ip}:{PORT}"}, "mapped again", 30)
-                self.assertTrue(self.comes_in())
+                wait_until(self.comes_in, "datagrams come in again")
                 self.stop(peer)
                 daemon.process.stop()
 
