@@ -1,16 +1,12 @@
 #!/usr/bin/env python3
 """The lab's NATs behave as they claim: by plain sockets, and in the words of STUN programs that nobody here wrote."""
 import subprocess
-import unittest
 
 from case import LabTest, main, table
+import coturn
 from harness.process import need
-from harness.timing import wait_until
 from probes import Observers, empty, variants
 
-_RFC5780 = {"none": "Endpoint Independent Mapping", "eim": "Endpoint Independent Mapping", "adm": "Address Dependent Mapping",
-            "apdm": "Address and Port Dependent Mapping", "eif": "Endpoint Independent Filtering",
-            "adf": "Address Dependent Filtering", "apdf": "Address and Port Dependent Filtering"}
 _RFC3489 = {"none": "Open", "firewall": "Firewall", "eif": "Independent Filter", "adf": "Address Dependent Filter",
             "apdf": "Port Dependent Filter", "dependent": "Dependent Mapping", "blocked": "Blocked"}
 
@@ -34,14 +30,10 @@ class LabNats(LabTest):
         self.assertEqual(wrong, [])
 
     def test_stun_programs_agree(self):
-        for program, package in (("turnserver", "coturn"), ("turnutils_natdiscovery", "coturn"), ("stun", "stun-client")):
-            need(program, package)
+        need("stun", "stun-client")
         lab = self.make_lab()
         server = lab.public_host("stun", ips=2)
-        self.start_in(server, ["turnserver", "-n", "-L", server.ips[0], "-L", server.ips[1], "--no-auth", "--no-tls", "--no-dtls",
-                               "--no-cli", "--stun-only", "--log-file", "stdout", "--pidfile", "/dev/null",
-                               "--userdb", self.tmp / "turn.db"])
-        wait_until(lambda: ":3479" in server.run(["ss", "-Hlun"]).stdout, "coturn listens on its second port")
+        coturn.start(self, server)
         jobs = []
         for label, kind, options, want in variants():
             host = lab.home(kind, hosts=1, **options).hosts[0]
@@ -52,18 +44,12 @@ class LabNats(LabTest):
         for label, want, processes in jobs:
             old, *new = [p.communicate()[0] for p in processes]
             said = next((line.split("Primary:")[1].strip() for line in old.splitlines() if line.startswith("Primary:")), "?")
-            words = natdiscovery_words("\n".join(new))
+            words = coturn.words_of("\n".join(new))
             rows.append([label, f"{want['mapping']}/{want['filtering']}", said, " | ".join(words) or "no answer"])
             if not _agree(want, said, words):
                 wrong.append(rows[-1])
         table(["type", "truth", "stun (RFC 3489)", "turnutils_natdiscovery (RFC 5780)"], rows)
         self.assertEqual(wrong, [])
-
-
-def natdiscovery_words(output):
-    """What turnutils_natdiscovery -m and -f say of mapping and filtering."""
-    return [" ".join(line.split("NAT with")[-1].split()).strip("!= ") for line in output.splitlines()
-            if "NAT with" in line or "No NAT" in line or "no NAT" in line]
 
 
 def _agree(want, said, words):
@@ -74,7 +60,7 @@ def _agree(want, said, words):
         old = _RFC3489["none" if filtering == "eif" else "firewall"]
     else:
         old = _RFC3489["blocked" if mapping == "blocked" else filtering]
-    if old not in said or words != ([] if mapping == "blocked" else [_RFC5780[mapping], _RFC5780[filtering]]):
+    if old not in said or words != ([] if mapping == "blocked" else [coturn.WORDS[mapping], coturn.WORDS[filtering]]):
         return False
     return mapping != "eim" or ("will hairpin" in said) == (want["hairpin"] == "yes")
 
