@@ -22,7 +22,7 @@ from netlab import NAT_TYPES
 ROUNDS = int(os.environ.get("CHUANTOU_GRID_ROUNDS", "2"))
 ONLY = os.environ.get("CHUANTOU_GRID_ONLY", "")
 #: Cells that are asked at the same time: they wait most of their time.
-AT_ONCE = 8
+AT_ONCE = 16
 #: natdiscovery sends each question once; where packets get lost it is asked again, and what it says most often counts.
 TRIES_WITH_LOSS = 5
 
