@@ -21,7 +21,7 @@ class PortMapper::Impl final : public GatewayLink::User, public std::enable_shar
  public:
   Impl(asio::io_context& context, RandomSource& random, const Logger& log, PortMapperOptions options);
 
-  void probe(ProbeDone done);
+  void probe(ProbeDone done, Duration patience);
   std::optional<MappingId> add(const MapKey& key, OnChange onChange, std::chrono::seconds lifetime);
   void remove(MappingId id);
   void networkChanged();
@@ -52,7 +52,7 @@ class PortMapper::Impl final : public GatewayLink::User, public std::enable_shar
   bool followGateway();
   void leaveGateway();
   void watch();
-  void beginProbe();
+  void beginProbe(Duration patience = kProbeDeadline);
   void finishProbe(const GatewaySkills& skills);
   void planProbe();
 
@@ -158,12 +158,12 @@ void PortMapper::Impl::watch() {
   });
 }
 
-void PortMapper::Impl::probe(ProbeDone done) {
+void PortMapper::Impl::probe(ProbeDone done, Duration patience) {
   waiting_.push_back(std::move(done));
-  beginProbe();
+  beginProbe(patience);
 }
 
-void PortMapper::Impl::beginProbe() {
+void PortMapper::Impl::beginProbe(Duration patience) {
   if (probing_ || closed_) return;
   const auto gateway = lookUp();
   if (link_ && gateway != link_->gateway()) leaveGateway();
@@ -181,7 +181,7 @@ void PortMapper::Impl::beginProbe() {
     link_ = std::make_shared<GatewayLink>(context_, *gateway, nonce_, *this);
     link_->start(options_.gatewayPort);
   }
-  link_->discover(options_.protocols, kProbeDeadline, [weak = weak_from_this()](const GatewaySkills& skills) {
+  link_->discover(options_.protocols, patience, [weak = weak_from_this()](const GatewaySkills& skills) {
     if (const auto self = weak.lock()) self->finishProbe(skills);
   });
 }
@@ -386,7 +386,7 @@ void PortMapper::Impl::finishStop() {
 PortMapper::PortMapper(asio::io_context& context, RandomSource& random, const Logger& log, PortMapperOptions options)
     : impl_(std::make_shared<Impl>(context, random, log, std::move(options))) {}
 PortMapper::~PortMapper() { close(); }
-void PortMapper::probe(ProbeDone done) { impl_->probe(std::move(done)); }
+void PortMapper::probe(ProbeDone done, Duration patience) { impl_->probe(std::move(done), patience); }
 std::optional<PortMapper::MappingId> PortMapper::add(std::uint16_t internalPort, nat::Transport transport,
                                                      OnChange onChange, std::chrono::seconds lifetime) {
   return impl_->add({transport, internalPort}, std::move(onChange), lifetime);
