@@ -32,6 +32,7 @@ int netcheck(const ClientOptions& options) {
   config.serverUrls = options.serverUrls;
   if (config.stunServers.empty() && config.serverUrls.empty()) config.serverUrls = ownServer(options);
   config.watchNetwork = false;
+  config.measureLifetime = std::chrono::seconds{options.lifetimeSeconds};
   NatDetector detector{config};
   const NatReport report = detector.detect();
   if (options.json) {

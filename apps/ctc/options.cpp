@@ -30,6 +30,8 @@ constexpr Phrase kNetcheckStun{"A STUN server to ask; repeatable (default: that 
                                "要询问的 STUN 服务器；可重复（默认：正在运行的 ctc 的服务器，否则为几个公共服务器）"};
 constexpr Phrase kNetcheckServer{"A chuantou server to ask and to measure, ws://HOST:8200; repeatable",
                                  "要询问并测量延迟的 chuantou 服务器，ws://主机:8200；可重复"};
+constexpr Phrase kNetcheckLifetime{"Also find out how long idle mappings live, waiting this long at most",
+                                   "同时检测空闲映射的保留时间，最多等待这么久"};
 constexpr Phrase kJson{"Print JSON", "输出 JSON"};
 
 constexpr Phrase kServer{"The server (default ws://127.0.0.1:8200); wss:// for TLS",
@@ -191,6 +193,7 @@ void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   Flags checked{netcheck, language};
   checked.list("--stun", options.stunServers, "HOST:PORT", kNetcheckStun);
   checked.list("--server", options.serverUrls, "URL", kNetcheckServer);
+  checked.number("--lifetime", options.lifetimeSeconds, 1, 3600, "SECONDS", kNetcheckLifetime);
   netcheck.add_flag("--json", options.json, kJson.in(language));
   checked.common(options.dataDir, raw.lang);
 }

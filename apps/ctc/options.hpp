@@ -54,6 +54,7 @@ struct ClientOptions {
   // netcheck
   std::vector<std::string> stunServers;
   std::vector<std::string> serverUrls;
+  std::uint64_t lifetimeSeconds = 0;
 
   bool json = false;   ///< status, clients, proxy list, ping, netcheck, identity, peers
   ProxyOptions proxy;  ///< proxy create

@@ -73,9 +73,10 @@ struct NatFamilyReport {
 };
 
 struct StunServerReport {
-  std::string server;   ///< as it was given
-  std::string address;  ///< what it was resolved to; empty: it was not
+  std::string server = {};   ///< as it was given
+  std::string address = {};  ///< what it was resolved to; empty: it was not
   bool answered = false;
+  bool refused = false;  ///< its machine said that nobody listens there (Linux)
   std::chrono::microseconds rtt{0};
   bool behaviorDiscovery = false;  ///< has a second address or port to ask from (RFC 5780)
 };
@@ -84,7 +85,7 @@ struct StunServerReport {
 struct RelayReport {
   std::string url;
   bool reachable = false;
-  std::chrono::microseconds latency{0};  ///< of the TCP handshake
+  std::chrono::microseconds latency{0};  ///< of a TCP handshake, the better one of two
 };
 
 /// What the router offers to do about opening a port for us.
@@ -102,6 +103,12 @@ struct NatReport : NatFamilyReport {
   std::vector<StunServerReport> servers;
   std::vector<RelayReport> relays;
   std::optional<PortMappingReport> portMapping;         ///< empty: was not asked for, or nobody answered in time
+  /// How long the NAT keeps a mapping that nothing goes through.
+  struct Lifetime {
+    std::chrono::seconds atLeast{0};
+    std::chrono::seconds below{0};  ///< 0: longer than was waited for
+  };
+  std::optional<Lifetime> mappingLifetime;            ///< empty: was not asked for, or no server could tell
   std::chrono::system_clock::time_point timestamp{};  ///< when the detection ended
   std::chrono::milliseconds duration{0};
 };
@@ -113,6 +120,10 @@ struct NatDetectorConfig {
   /// chuantou servers, "ws://HOST:8200": asked by STUN on the same port, and their latency is measured.
   std::vector<std::string> serverUrls = {};
   bool portMapping = true;  ///< ask the router whether it opens ports (nothing is opened)
+  /// Wait so long at most to find out how long mappings live, up to an hour; a detection then takes as long as they do. It
+  /// wants a server that answers to other ports when it is asked to (RESPONSE-PORT, RFC 5780; coturn does), or a NAT that
+  /// gives another public port afterwards. 0: not at all.
+  std::chrono::seconds measureLifetime{0};
   std::chrono::milliseconds cacheFor{3'600'000};      ///< how long a report is good for; 0: it is never kept
   std::chrono::milliseconds redetectEvery{3'600'000};  ///< after start(): how often the detection is repeated
   bool watchNetwork = true;  ///< a change of this machine's addresses, routes or links ends what is cached (Linux)
@@ -125,7 +136,7 @@ struct NatDetectorConfig {
 std::vector<std::string> defaultStunServers();
 
 /// Finds out about the NAT, and keeps what it found. A detection takes less than a second where nothing is lost, and 5 s
-/// at most. It never fails because of the network: what could not be found out is named in the report.
+/// at most (but see measureLifetime). It never fails because of the network: what could not be found out is named in the report.
 ///
 /// Lifetime: the destructor stops. Threads: every member is safe from any thread; the detector has one of its own, on
 /// which callbacks run; they must not block, and none may call detect(), stop() or the destructor. After stop() calls

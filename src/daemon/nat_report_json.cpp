@@ -61,6 +61,7 @@ std::string natReportJson(const NatReport& report, Language language) {
     json.field("server", server.server);
     writeText(json, "address", server.address);
     json.field("answered", server.answered);
+    json.field("refused", server.refused);
     if (server.answered) {
       json.field("rttMs", milliseconds(server.rtt));
     } else {
@@ -92,6 +93,18 @@ std::string natReportJson(const NatReport& report, Language language) {
     json.endObject();
   } else {
     json.null("portMapping");
+  }
+  if (report.mappingLifetime) {
+    json.beginObject("mappingLifetime");
+    json.field("atLeastSeconds", static_cast<std::int64_t>(report.mappingLifetime->atLeast.count()));
+    if (report.mappingLifetime->below.count() > 0) {
+      json.field("belowSeconds", static_cast<std::int64_t>(report.mappingLifetime->below.count()));
+    } else {
+      json.null("belowSeconds");
+    }
+    json.endObject();
+  } else {
+    json.null("mappingLifetime");
   }
   json.field("direct", directOutlook(report, language));
   json.field("timestampMs", static_cast<std::int64_t>(

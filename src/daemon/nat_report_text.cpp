@@ -62,12 +62,16 @@ constexpr Phrase kNo{"no", "否"};
 constexpr Phrase kUnknown{"unknown", "未知"};
 constexpr Phrase kFirewall{"none, with a firewall", "无 NAT，有防火墙"};
 constexpr Phrase kNoAnswer{"no answer", "无应答"};
+constexpr Phrase kRefused{"nobody listens there", "该端口无人监听"};
 constexpr Phrase kNoAddress{"the name has no address", "域名没有地址"};
 constexpr Phrase kUnreachable{"cannot be reached", "无法连接"};
 constexpr Phrase kServerTime{"{0}  {1}", "{0}  {1}"};
 constexpr Phrase kMappingNone{"the router offers none", "路由器不支持"};
 constexpr Phrase kMappingOffered{"{0}", "{0}"};
 constexpr Phrase kMappingAddress{"{0}; the router's address is {1}", "{0}；路由器地址 {1}"};
+constexpr Phrase kLifetime{"idle mappings", "空闲映射"};
+constexpr Phrase kLivesBetween{"live {0} s at least, less than {1} s", "至少保留 {0} 秒，不到 {1} 秒"};
+constexpr Phrase kLivesLonger{"live longer than {0} s", "保留超过 {0} 秒"};
 constexpr Phrase kTook{"took", "用时"};
 
 Phrase typeWords(NatType type) {
@@ -195,6 +199,7 @@ void addServers(Fields& fields, const NatReport& report, Language language) {
     const std::string name = server.server == server.address || server.address.empty() ? server.server : server.server + " (" + server.address + ")";
     const std::string state = server.address.empty() ? say(language, kNoAddress)
                               : server.answered      ? humanRoundTrip(server.rtt)
+                              : server.refused       ? say(language, kRefused)
                                                      : say(language, kNoAnswer);
     fields.emplace_back(kServer.in(language), say(language, kServerTime, name, state));
   }
@@ -230,11 +235,16 @@ std::string natReportText(const NatReport& report, Language language, bool colou
                                                    : m.externalAddress.empty() ? say(language, kMappingOffered, join(m.protocols))
                                                                                : say(language, kMappingAddress, join(m.protocols), m.externalAddress));
   }
+  if (report.mappingLifetime) {
+    const auto [atLeast, below] = *report.mappingLifetime;
+    fields.emplace_back(kLifetime.in(language), below.count() > 0 ? say(language, kLivesBetween, atLeast.count(), below.count())
+                                                                  : say(language, kLivesLonger, atLeast.count()));
+  }
   addServers(fields, report, language);
   fields.emplace_back(kTook.in(language), humanDuration(report.duration));
   std::string outlook = directOutlook(report, language);
   const bool discovery = std::any_of(report.servers.begin(), report.servers.end(), [](const StunServerReport& s) { return s.behaviorDiscovery; });
-  if (report.udp && !discovery && isUncertain(report, "type")) {
+  if (report.udp && !discovery && (isUncertain(report, "type") || isUncertain(report, "filtering"))) {
     outlook += (language == Language::chinese ? "。" : ". ") + say(language, kMoreServers);
   }
   fields.emplace_back(kDirect.in(language), outlook);

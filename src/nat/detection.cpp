@@ -119,7 +119,12 @@ void NatDetection::startHairpin(TimePoint now) {
   };
   const Sighting* a = endOf(kPortSocket);
   const Sighting* b = endOf(kPortSocket + 1);
-  if (a != nullptr && b != nullptr) hairpin_.emplace(HairpinTest::End{a->socket, a->mapped}, HairpinTest::End{b->socket, b->mapped}, *pace_, now);
+  if (a == nullptr || b == nullptr) return;
+  // A server that lies must not make us send into this side's network.
+  for (const Sighting* end : {a, b}) {
+    if (isInside(end->mapped.ip) && !isInside(end->server.ip) && end->mapped.ip != end->local.ip) return;
+  }
+  hairpin_.emplace(HairpinTest::End{a->socket, a->mapped}, HairpinTest::End{b->socket, b->mapped}, *pace_, now);
 }
 
 void NatDetection::startHops(TimePoint now) {

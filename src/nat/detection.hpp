@@ -30,9 +30,7 @@ struct Findings {
   std::vector<ServerFinding> servers;  ///< in the order in which they were added
 };
 
-/// Use: addServer(), then handle*() with what happens, each followed by pollSend() until it is empty; handleTimeout() at
-/// pollTimeout(); until done().
-class NatDetection {
+class NatDetection final : public ProbeMachine {
  public:
   struct Options {
     Millis budget{4'300};  ///< the end, whatever is known by then
@@ -47,17 +45,14 @@ class NatDetection {
   void addServer(TimePoint now, const UdpAddress& address);
   void noMoreServers(TimePoint now);
 
-  void handleAnswer(TimePoint now, const ProbeAnswer& answer);
-  /// An error response to this probe.
-  void handleErrorResponse(TimePoint now, std::uint32_t id);
-  /// This very probe came to one of the sockets.
-  void handleArrival(TimePoint now, std::uint32_t id, std::size_t socket);
-  void handleError(TimePoint now, const ProbeError& error);
-  void handleTimeout(TimePoint now) { advance(now); }
-
-  std::optional<Probe> pollSend();
-  TimePoint pollTimeout() const;
-  bool done() const noexcept { return done_; }
+  void handleAnswer(TimePoint now, const ProbeAnswer& answer) override;
+  void handleErrorResponse(TimePoint now, std::uint32_t id) override;
+  void handleArrival(TimePoint now, std::uint32_t id, std::size_t socket) override;
+  void handleError(TimePoint now, const ProbeError& error) override;
+  void handleTimeout(TimePoint now) override { advance(now); }
+  std::optional<Probe> pollSend() override;
+  TimePoint pollTimeout() const override;
+  bool done() const noexcept override { return done_; }
   Findings findings() const;
 
  private:

@@ -53,4 +53,21 @@ using Drafts = std::vector<Draft>;
 /// What is never due.
 inline constexpr TimePoint kNever = TimePoint::max();
 
+/// A test with sockets and a clock of somebody else's. After each handleX(): pollSend() until it is empty, then done(), then
+/// handleTimeout() at pollTimeout().
+class ProbeMachine {
+ public:
+  virtual ~ProbeMachine() = default;
+  virtual void handleAnswer(TimePoint now, const ProbeAnswer& answer) = 0;
+  /// An error response to this probe.
+  virtual void handleErrorResponse(TimePoint now, std::uint32_t id) = 0;
+  /// This very probe came to one of the sockets.
+  virtual void handleArrival(TimePoint /*now*/, std::uint32_t /*id*/, std::size_t /*socket*/) {}
+  virtual void handleError(TimePoint /*now*/, const ProbeError& /*error*/) {}
+  virtual void handleTimeout(TimePoint now) = 0;
+  virtual std::optional<Probe> pollSend() = 0;
+  virtual TimePoint pollTimeout() const = 0;
+  virtual bool done() const noexcept = 0;
+};
+
 }  // namespace chuantou::nat

@@ -11,12 +11,17 @@ namespace chuantou::engine {
 namespace {
 
 constexpr std::size_t kMaxServers = 16;
+constexpr std::chrono::seconds kMaxLifetime{3600};
 
 }  // namespace
 
 Result<NatCheckConfig> NatCheckConfig::from(const NatDetectorConfig& config) {
   NatCheckConfig out;
   out.portMapping = config.portMapping;
+  out.measureLifetime = config.measureLifetime;
+  if (config.measureLifetime < std::chrono::seconds{0} || config.measureLifetime > kMaxLifetime) {
+    return Error{Errc::invalid_argument, "the longest wait for a mapping's end", "it must be 0 to 3600 seconds"};
+  }
   const bool none = config.stunServers.empty() && config.serverUrls.empty();
   for (const std::string& text : config.serverUrls) {
     auto url = parseServerUrl(text);
@@ -38,16 +43,14 @@ NatCheck::NatCheck(asio::io_context& context, RandomSource& random, const Logger
       log_(log),
       config_(std::move(config)),
       done_(std::move(done)),
+      v4_(context, random, false, [this] { finishIfDone(); }),
+      v6_(context, random, true, [this] { finishIfDone(); }),
       names_(std::make_unique<net::NameLookup>(context)),
+      random_(random),
       lookupTimer_(context),
       mapperTimer_(context),
       patienceTimer_(context),
       deadline_(context) {
-  const auto make = [&](bool v6) {
-    return std::make_shared<FamilyDetection>(context, random, v6, [this] { finishIfDone(); });
-  };
-  v4_ = make(false);
-  v6_ = make(true);
   if (config_.portMapping) mapper_ = std::make_unique<net::PortMapper>(context, random, log, config_.portMapper);
 }
 
@@ -63,7 +66,7 @@ void NatCheck::after(net::Timer& timer, Duration wait, void (NatCheck::*what)())
 
 void NatCheck::start() {
   began_ = Clock::now();
-  after(deadline_, kDeadline, &NatCheck::finish);
+  after(deadline_, kDeadline, &NatCheck::conclude);
   if (mapper_) {
     after(mapperTimer_, kMapperDelay, &NatCheck::askRouter);
     after(patienceTimer_, kMapperPatience, &NatCheck::stopWaitingForRouter);
@@ -79,8 +82,9 @@ void NatCheck::cancel() {
   if (mapper_) mapper_->close();
   for (const net::DialHandle& dial : dials_) net::cancelDial(dial);
   dials_.clear();
-  v4_->close();
-  v6_->close();
+  v4_.close();
+  v6_.close();
+  if (lifetimeRun_) lifetimeRun_->close();
 }
 
 // --- whom to ask
@@ -111,8 +115,12 @@ void NatCheck::onAddresses(std::size_t server, const std::vector<asio::ip::addre
 void NatCheck::endLookups() {
   lookupTimer_.cancel();
   lookupsLeft_ = 0;
-  v4_->noMoreServers();
-  v6_->noMoreServers();
+  v4_.noMoreServers();
+  v6_.noMoreServers();
+  // One that nobody could be asked of has no more to tell.
+  asio::post(context_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->finishIfDone();
+  });
 }
 
 // --- relays and the router
@@ -121,24 +129,33 @@ void NatCheck::dialRelays() {
   relaysLeft_ = config_.relays.size();
   for (std::size_t i = 0; i < config_.relays.size(); ++i) {
     relays_.push_back({config_.relays[i].str(), false, std::chrono::microseconds{0}});
-    names_->find(config_.relays[i].at.host, [this, i](const auto& addresses) { dialRelay(i, addresses); });
+    names_->find(config_.relays[i].at.host, [this, i](const auto& addresses) {
+      std::vector<net::TcpEndpoint> endpoints;
+      for (const asio::ip::address& address : addresses) endpoints.emplace_back(address, config_.relays[i].at.port);
+      dialRelay(i, net::interleave(endpoints));
+    });
   }
 }
 
-void NatCheck::dialRelay(std::size_t index, const std::vector<asio::ip::address>& addresses) {
-  std::vector<net::TcpEndpoint> endpoints;
-  for (const asio::ip::address& address : addresses) endpoints.emplace_back(address, config_.relays[index].at.port);
+/// Twice: the first time routers may have to ask for their neighbours' addresses before anything goes on.
+void NatCheck::dialRelay(std::size_t index, const std::vector<net::TcpEndpoint>& endpoints) {
   const TimePoint start = Clock::now();
-  dials_.push_back(net::dialAny(context_, net::interleave(endpoints), kRelayDeadline,
-                                [weak = weak_from_this(), index, start](const net::ErrorCode& ec, net::TcpSocket) {
-                                  const auto self = weak.lock();
-                                  if (!self || !self->done_) return;
-                                  RelayReport& relay = self->relays_[index];
-                                  relay.reachable = !ec;
-                                  if (!ec) relay.latency = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-                                  --self->relaysLeft_;
-                                  self->finishIfDone();
-                                }));
+  const auto done = [weak = weak_from_this(), index, start](const net::ErrorCode& ec, const net::TcpSocket& socket) {
+    const auto self = weak.lock();
+    if (!self || !self->done_) return;
+    RelayReport& relay = self->relays_[index];
+    const bool again = !ec && !relay.reachable;
+    if (!ec) {
+      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
+      relay.latency = relay.reachable ? std::min(relay.latency, took) : took;
+      relay.reachable = true;
+    }
+    net::ErrorCode ignored;
+    if (again) return self->dialRelay(index, {socket.remote_endpoint(ignored)});
+    --self->relaysLeft_;
+    self->finishIfDone();
+  };
+  dials_.push_back(net::dialAny(context_, endpoints, kRelayDeadline, done));
 }
 
 void NatCheck::askRouter() {
@@ -156,15 +173,46 @@ void NatCheck::stopWaitingForRouter() {
 // --- the end
 
 void NatCheck::finishIfDone() {
-  if (!done_ || !v4_->done() || !v6_->done() || relaysLeft_ > 0) return;
+  if (!done_ || report_ || !v4_.done() || !v6_.done() || relaysLeft_ > 0) return;
   if (mapper_ && !router_ && !routerWaitOver_) return;
-  finish();
+  conclude();
+}
+
+void NatCheck::conclude() {
+  if (report_) return;
+  report_ = makeReport();
+  if (!measureLifetime()) finish();
+}
+
+/// With the first server that answered, of those that have a second address if there is one: they know RESPONSE-PORT.
+bool NatCheck::measureLifetime() {
+  if (config_.measureLifetime == std::chrono::seconds{0}) return false;
+  std::optional<UdpAddress> server;
+  for (const bool discovery : {true, false}) {
+    for (const auto& findings : {v4_.findings(), v6_.findings()}) {
+      if (!findings) continue;
+      for (const nat::ServerFinding& f : findings->servers) {
+        if (!server && f.answered && (f.behaviorDiscovery || !discovery)) server = f.address;
+      }
+    }
+  }
+  if (!server) return false;
+  lifetime_.emplace(Clock::now(), *server, config_.measureLifetime);
+  lifetimeRun_ = std::make_shared<ProbeRun>(context_, random_, [this] { finish(); });
+  if (!lifetimeRun_->open(server->ip.isV6(), lifetime_->sockets())) return false;
+  lifetimeRun_->run(*lifetime_);
+  return true;
 }
 
 void NatCheck::finish() {
   if (!done_) return;
   const auto self = shared_from_this();
-  NatReport report = makeReport();
+  NatReport report = std::move(*report_);
+  if (const auto measured = lifetime_ ? lifetime_->lifetime() : std::nullopt) {
+    report.mappingLifetime = NatReport::Lifetime{measured->atLeast, measured->below};
+  }
+  report.timestamp = std::chrono::system_clock::now();
+  report.duration = std::chrono::duration_cast<Millis>(Clock::now() - began_);
   const Done done = std::exchange(done_, nullptr);
   cancel();
   log_.log(LogLevel::debug, "nat", "{} (mapping {}, filtering {}), {} ms", toString(report.type), toString(report.mapping),
@@ -174,8 +222,8 @@ void NatCheck::finish() {
 
 NatReport NatCheck::makeReport() const {
   NatEvidence evidence;
-  evidence.v4 = v4_->findings();
-  evidence.v6 = v6_->findings();
+  evidence.v4 = v4_.findings();
+  evidence.v6 = v6_.findings();
   for (std::size_t i = 0; i < config_.stun.size(); ++i) {
     evidence.servers.push_back({config_.stun[i].text, {}});
     for (const Asked& asked : asked_) {
@@ -184,10 +232,7 @@ NatReport NatCheck::makeReport() const {
   }
   evidence.relays = relays_;
   evidence.router = router_;
-  NatReport report = reportOf(evidence);
-  report.timestamp = std::chrono::system_clock::now();
-  report.duration = std::chrono::duration_cast<Millis>(Clock::now() - began_);
-  return report;
+  return reportOf(evidence);
 }
 
 }  // namespace chuantou::engine

@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "chuantou/nat_detector.hpp"
 #include "engine/nat/family_detection.hpp"
+#include "nat/lifetime_test.hpp"
 #include "net/dialer.hpp"
 #include "net/name_lookup.hpp"
 #include "net/port_mapper.hpp"
@@ -21,6 +22,7 @@ struct NatCheckConfig {
   std::vector<Server> stun;
   std::vector<ServerUrl> relays;
   bool portMapping = true;
+  std::chrono::seconds measureLifetime{0};  ///< the longest wait; 0: not at all
   net::PortMapperOptions portMapper = {};
 
   /// Errors: invalid_argument, naming the server.
@@ -38,7 +40,7 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   /// `done` will not run.
   void cancel();
 
-  /// The end, whatever is known by then.
+  /// The end, whatever is known by then; only a lifetime is measured after it.
   static constexpr Millis kDeadline{4'700};
   /// What a name server may take while others have answered.
   static constexpr Millis kLookupDeadline{1'500};
@@ -59,22 +61,24 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   void onAddresses(std::size_t server, const std::vector<asio::ip::address>& addresses);
   void endLookups();
   void dialRelays();
-  void dialRelay(std::size_t index, const std::vector<asio::ip::address>& addresses);
+  void dialRelay(std::size_t index, const std::vector<net::TcpEndpoint>& endpoints);
   void askRouter();
   void stopWaitingForRouter();
   void finishIfDone();
+  void conclude();
+  bool measureLifetime();
   void finish();
   NatReport makeReport() const;
   void after(net::Timer& timer, Duration wait, void (NatCheck::*what)());
-  FamilyDetection& family(bool v6) { return v6 ? *v6_ : *v4_; }
+  FamilyDetection& family(bool v6) { return v6 ? v6_ : v4_; }
 
   asio::io_context& context_;
   const Logger& log_;
   NatCheckConfig config_;
   Done done_;
   TimePoint began_{};
-  std::shared_ptr<FamilyDetection> v4_;
-  std::shared_ptr<FamilyDetection> v6_;
+  FamilyDetection v4_;
+  FamilyDetection v6_;
   std::unique_ptr<net::NameLookup> names_;
   std::unique_ptr<net::PortMapper> mapper_;
   std::optional<net::PortMapProbe> router_;
@@ -84,6 +88,10 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   std::size_t lookupsLeft_ = 0;
   std::size_t relaysLeft_ = 0;
   bool routerWaitOver_ = false;
+  RandomSource& random_;
+  std::optional<NatReport> report_;  ///< of all but the lifetime
+  std::optional<nat::LifetimeTest> lifetime_;
+  std::shared_ptr<ProbeRun> lifetimeRun_;
   net::Timer lookupTimer_;
   net::Timer mapperTimer_;
   net::Timer patienceTimer_;

@@ -21,11 +21,12 @@ const nat::ServerFinding* findingOf(const NatEvidence& evidence, const UdpAddres
 std::vector<StunServerReport> serversOf(const NatEvidence& evidence) {
   std::vector<StunServerReport> out;
   for (const NatEvidence::Server& server : evidence.servers) {
-    if (server.addresses.empty()) out.push_back({server.text, {}, false, {}, false});
+    if (server.addresses.empty()) out.push_back({server.text, {}});
     for (const UdpAddress& address : server.addresses) {
-      StunServerReport row{server.text, address.str(), false, {}, false};
+      StunServerReport row{server.text, address.str()};
       if (const auto* finding = findingOf(evidence, address)) {
         row.answered = finding->answered;
+        row.refused = finding->refused;
         row.rtt = std::chrono::duration_cast<std::chrono::microseconds>(finding->rtt);
         row.behaviorDiscovery = finding->behaviorDiscovery;
       }

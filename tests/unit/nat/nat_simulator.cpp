@@ -71,7 +71,7 @@ std::optional<UdpAddress> SimNat::inbound(const UdpAddress& from, const UdpAddre
 SimNetwork::SimNetwork(const NetworkModel& model, std::uint64_t seed) : model_(model), random_(seed) {
   for (const NatModel& nat : model_.nats) nats_.emplace_back(nat, random_);
   std::set<int> ports;
-  while (ports.size() < NatDetection::kSockets) ports.insert(static_cast<int>(32'768 + random_.below(28'000)));
+  while (ports.size() < kSockets) ports.insert(static_cast<int>(32'768 + random_.below(28'000)));
   localPorts_.assign(ports.begin(), ports.end());
   for (std::size_t i = localPorts_.size() - 1; i > 0; --i) std::swap(localPorts_[i], localPorts_[random_.below(i + 1)]);
 }
@@ -141,7 +141,11 @@ void SimNetwork::reachServer(const Probe& probe, const UdpAddress& source) {
       }
     }
     UdpAddress to = source;
-    if (probe.responsePort != 0) to.port = probe.responsePort;
+    if (probe.responsePort != 0) {
+      if (server.responsePort == ServerModel::ResponsePort::unanswered) return;
+      if (server.responsePort == ServerModel::ResponsePort::refused) heard.isError = true;
+      if (server.responsePort == ServerModel::ResponsePort::answered) to.port = probe.responsePort;
+    }
     if (lost()) return;
     later(wayTime() + server.extraDelay, [this, heard, to] { inwards(nats_.size(), heard.from, to, heard); });
     return;

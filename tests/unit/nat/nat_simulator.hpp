@@ -59,6 +59,7 @@ struct ServerModel {
   UdpAddress primary = at("198.51.100.1:3478");
   std::optional<UdpAddress> other = at("198.51.100.2:3479");  ///< the other address and the other port
   enum class Change { answered, ignored, refused, unanswered } change = Change::answered;
+  enum class ResponsePort { answered, ignored, refused, unanswered } responsePort = ResponsePort::answered;
   bool dead = false;
   bool unreachable = false;  ///< dead, and its system says so
   bool otherDead = false;    ///< what OTHER-ADDRESS names does not answer
@@ -101,6 +102,7 @@ class SimNetwork {
     std::optional<UdpAddress> mapped;
     std::optional<UdpAddress> other;
   };
+  static constexpr std::size_t kSockets = 20;
   SimNetwork(const NetworkModel& model, std::uint64_t seed);
 
   void send(const Probe& probe);
