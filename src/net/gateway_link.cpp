@@ -35,7 +35,8 @@ GatewayLink::GatewayLink(asio::io_context& context, const DefaultGateway& gatewa
       user_(&user),
       socket_(std::make_shared<GatewaySocket>(context, gateway, *this)),
       upnp_(std::make_shared<UpnpGateway>(context, gateway)),
-      askTimer_(context) {}
+      askTimer_(context),
+      discoveryTimer_(context) {}
 
 void GatewayLink::start(std::uint16_t port) { socket_->start(port); }
 
@@ -43,6 +44,7 @@ void GatewayLink::close() {
   user_ = nullptr;
   discovered_ = nullptr;
   askTimer_.cancel();
+  discoveryTimer_.cancel();
   socket_->close();
   upnp_->close();
 }
@@ -55,6 +57,10 @@ void GatewayLink::discover(std::vector<MapProtocol> protocols, Duration deadline
   skills_ = {};
   discovered_ = std::move(done);
   discoveryEnd_ = Clock::now() + deadline;
+  discoveryTimer_.expires_at(discoveryEnd_);
+  discoveryTimer_.async_wait([self = shared_from_this()](const ErrorCode& ec) {
+    if (!ec && self->discovered_) self->finishDiscovery();
+  });
   if (isUnknown(MapProtocol::upnpIgd)) searchUpnp(deadline);
   askAgain(0);
 }
@@ -101,6 +107,7 @@ void GatewayLink::setKnown(MapProtocol protocol, bool spoken) {
 
 void GatewayLink::finishDiscovery() {
   askTimer_.cancel();
+  discoveryTimer_.cancel();
   std::exchange(discovered_, nullptr)(skills_);
 }
 

@@ -51,7 +51,7 @@ class GatewayLink final : public GatewaySocket::User, public std::enable_shared_
   void start(std::uint16_t port);
 
   const DefaultGateway& gateway() const noexcept { return gateway_; }
-  /// One at a time. `done` runs within the deadline.
+  /// One at a time. `done` runs by the deadline at the latest, with what was found until then.
   void discover(std::vector<nat::MapProtocol> protocols, Duration deadline,
                 std::function<void(const GatewaySkills&)> done);
   void request(nat::MapProtocol protocol, const MapKey& key, const std::optional<nat::ExternalEndpoint>& wanted,
@@ -96,6 +96,7 @@ class GatewayLink final : public GatewaySocket::User, public std::enable_shared_
   TimePoint upnpSearchedAt_{};
 
   Timer askTimer_;
+  Timer discoveryTimer_;
   TimePoint discoveryEnd_{};
   std::vector<nat::MapProtocol> unknown_;
   GatewaySkills skills_;

@@ -21,7 +21,7 @@ class PortMapper::Impl final : public GatewayLink::User, public std::enable_shar
  public:
   Impl(asio::io_context& context, RandomSource& random, const Logger& log, PortMapperOptions options);
 
-  void probe(ProbeDone done);
+  void probe(ProbeDone done, Duration patience);
   std::optional<MappingId> add(const MapKey& key, OnChange onChange, std::chrono::seconds lifetime);
   void remove(MappingId id);
   void networkChanged();
@@ -36,7 +36,8 @@ class PortMapper::Impl final : public GatewayLink::User, public std::enable_shar
     OnChange onChange;                         ///< nothing: it is on its way out
     std::optional<nat::MapProtocol> protocol;  ///< nothing: none is known that works
     nat::PortLease lease;
-    std::optional<std::optional<PortMapping>> told;
+    bool told = false;  ///< `mapping`, which may be none
+    std::optional<PortMapping> mapping;
   };
   struct News {
     OnChange onChange;
@@ -48,9 +49,10 @@ class PortMapper::Impl final : public GatewayLink::User, public std::enable_shar
   void onSpoken(nat::MapProtocol protocol) override;
 
   std::optional<DefaultGateway> lookUp();
+  bool followGateway();
   void leaveGateway();
   void watch();
-  void beginProbe();
+  void beginProbe(Duration patience = kProbeDeadline);
   void finishProbe(const GatewaySkills& skills);
   void planProbe();
 
@@ -132,28 +134,36 @@ void PortMapper::Impl::leaveGateway() {
 
 void PortMapper::Impl::networkChanged() {
   if (closed_ || stopping_) return;
+  if (followGateway()) return;
+  // Another network may look the same: whether this gateway knows us, its answer tells.
+  onGatewayRestarted();
+}
+
+/// Whether there is another gateway than before.
+bool PortMapper::Impl::followGateway() {
   const auto gateway = lookUp();
-  if (gateway == (link_ ? std::optional{link_->gateway()} : std::nullopt)) return;
+  if (gateway == (link_ ? std::optional{link_->gateway()} : std::nullopt)) return false;
   leaveGateway();
   beginProbe();
+  return true;
 }
 
 void PortMapper::Impl::watch() {
   watchTimer_.expires_after(kWatchInterval);
   watchTimer_.async_wait([weak = weak_from_this()](const ErrorCode& ec) {
     const auto self = weak.lock();
-    if (ec || !self || self->closed_ || self->entries_.empty()) return;
-    self->networkChanged();
+    if (ec || !self || self->stopping_ || self->entries_.empty()) return;
+    self->followGateway();
     self->watch();
   });
 }
 
-void PortMapper::Impl::probe(ProbeDone done) {
+void PortMapper::Impl::probe(ProbeDone done, Duration patience) {
   waiting_.push_back(std::move(done));
-  beginProbe();
+  beginProbe(patience);
 }
 
-void PortMapper::Impl::beginProbe() {
+void PortMapper::Impl::beginProbe(Duration patience) {
   if (probing_ || closed_) return;
   const auto gateway = lookUp();
   if (link_ && gateway != link_->gateway()) leaveGateway();
@@ -171,7 +181,7 @@ void PortMapper::Impl::beginProbe() {
     link_ = std::make_shared<GatewayLink>(context_, *gateway, nonce_, *this);
     link_->start(options_.gatewayPort);
   }
-  link_->discover(options_.protocols, kProbeDeadline, [weak = weak_from_this()](const GatewaySkills& skills) {
+  link_->discover(options_.protocols, patience, [weak = weak_from_this()](const GatewaySkills& skills) {
     if (const auto self = weak.lock()) self->finishProbe(skills);
   });
 }
@@ -224,7 +234,7 @@ std::optional<PortMapper::MappingId> PortMapper::Impl::add(const MapKey& key, On
   if (stopping_ || closed_ || entries_.size() >= kMaxMappings || std::any_of(entries_.begin(), entries_.end(), taken))
     return std::nullopt;
   const MappingId id{++lastId_};
-  entries_.push_back({id, key, lifetime, std::move(onChange), {}, nat::PortLease{lifetime, random_}, {}});
+  entries_.push_back({id, key, lifetime, std::move(onChange), {}, nat::PortLease{lifetime, random_}, false, {}});
   if (entries_.size() == 1) watch();
   if (probed_ && !skills_.protocols.empty()) {
     startIdle();
@@ -298,8 +308,9 @@ void PortMapper::Impl::note(Entry& entry, const std::optional<nat::ExternalEndpo
                             std::vector<News>& news) {
   std::optional<PortMapping> mapping;
   if (external && entry.protocol) mapping = PortMapping{*entry.protocol, *external};
-  if (!entry.onChange || entry.told == mapping) return;
-  entry.told = mapping;
+  if (!entry.onChange || (entry.told && entry.mapping == mapping)) return;
+  entry.told = true;
+  entry.mapping = mapping;
   if (mapping) probeBackoff_.reset();
   news.push_back({entry.onChange, mapping});
 }
@@ -375,7 +386,7 @@ void PortMapper::Impl::finishStop() {
 PortMapper::PortMapper(asio::io_context& context, RandomSource& random, const Logger& log, PortMapperOptions options)
     : impl_(std::make_shared<Impl>(context, random, log, std::move(options))) {}
 PortMapper::~PortMapper() { close(); }
-void PortMapper::probe(ProbeDone done) { impl_->probe(std::move(done)); }
+void PortMapper::probe(ProbeDone done, Duration patience) { impl_->probe(std::move(done), patience); }
 std::optional<PortMapper::MappingId> PortMapper::add(std::uint16_t internalPort, nat::Transport transport,
                                                      OnChange onChange, std::chrono::seconds lifetime) {
   return impl_->add({transport, internalPort}, std::move(onChange), lifetime);

@@ -50,7 +50,7 @@ class PortMapper {
   enum class MappingId : std::uint64_t {};
 
   static constexpr std::chrono::seconds kDefaultLifetime{600};
-  /// A probe takes this long at most.
+  /// After this long no answer of a gateway is waited for.
   static constexpr Millis kProbeDeadline{2000};
   /// stop() takes this long at most.
   static constexpr Millis kStopDeadline{1500};
@@ -62,15 +62,17 @@ class PortMapper {
   PortMapper(const PortMapper&) = delete;
   PortMapper& operator=(const PortMapper&) = delete;
 
-  /// What does the gateway speak? Asked anew each time; those who ask meanwhile share the answer.
-  void probe(ProbeDone done);
+  /// What does the gateway speak? Asked anew each time; those who ask meanwhile share the answer. With less patience
+  /// than kProbeDeadline slow gateways may be missed: UPnP ones may take a second.
+  void probe(ProbeDone done, Duration patience = kProbeDeadline);
   /// Asks for a mapping of a local port and keeps it, with the same port outside if it is free. Nothing: the port is
   /// mapped already, there are kMaxMappings, or stop() was called.
   std::optional<MappingId> add(std::uint16_t internalPort, nat::Transport transport, OnChange onChange,
                                std::chrono::seconds lifetime = kDefaultLifetime);
   /// Ends a mapping, on the gateway too; its handler is not called any more.
   void remove(MappingId id);
-  /// The network may have changed: looks for the gateway at once.
+  /// The network may have changed: looks for the gateway, and asks it again, at once. Without this a gateway with
+  /// another address is noticed within 15 s, one with the same address at the next renewal.
   void networkChanged();
   /// Removes all mappings from the gateway, then closes. `done` runs within kStopDeadline.
   void stop(std::function<void()> done);
