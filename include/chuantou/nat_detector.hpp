@@ -121,7 +121,7 @@ struct NatDetectorConfig {
   std::vector<std::string> serverUrls = {};
   bool portMapping = true;  ///< ask the router whether it opens ports (nothing is opened)
   /// Wait so long at most to find out how long mappings live, up to an hour; a detection then takes as long as they do. It
-  /// wants a server that answers to other ports when it is asked to (RESPONSE-PORT, RFC 5780; coturn does), or a NAT that
+  /// wants a server that answers to other ports when it is asked to (RESPONSE-PORT, RFC 5780; cts and coturn do), or a NAT that
   /// gives another public port afterwards. 0: not at all.
   std::chrono::seconds measureLifetime{0};
   std::chrono::milliseconds cacheFor{3'600'000};      ///< how long a report is good for; 0: it is never kept

@@ -33,7 +33,7 @@ struct Findings {
 class NatDetection final : public ProbeMachine {
  public:
   struct Options {
-    Millis budget{4'300};  ///< the end, whatever is known by then
+    Millis budget{3'800};  ///< the end, whatever is known by then
     bool hops = false;     ///< the caller can limit hops and reports hopsUsedUp
   };
   static constexpr std::size_t kSockets = 8;

@@ -80,12 +80,11 @@ class Netcheck(IntegrationTest):
         self.check_no_nat(self.report("--stun", Coturn(self).address))
 
     def test_lifetime(self):
-        """Without a NAT a mapping lives for ever; coturn answers to other ports, cts does not, and the report says so."""
-        words = ("--lifetime", "1", "--json")
-        with_port = json.loads(self.netcheck("--stun", Coturn(self).address, *words).stdout)
-        self.assertEqual(with_port["mappingLifetime"], {"atLeastSeconds": 1, "belowSeconds": None})
-        without = json.loads(self.netcheck("--stun", f"127.0.0.1:{self.stun_cts().port}", *words).stdout)
-        self.assertIsNone(without["mappingLifetime"])
+        """Without a NAT a mapping lives for ever. coturn and cts answer to other ports when they are asked to."""
+        for server in (Coturn(self).address, f"127.0.0.1:{self.stun_cts().port}"):
+            report = self.report("--stun", server, "--lifetime", "1")
+            self.assertEqual(report["mappingLifetime"], {"atLeastSeconds": 1, "belowSeconds": None})
+            self.assertGreaterEqual(report["durationMs"], 1000)
 
     def test_one_address(self):
         """A server without a second address: what it cannot tell is said, and what would help."""
@@ -108,7 +107,8 @@ class Netcheck(IntegrationTest):
     def test_no_server_at_all(self):
         begun = time.monotonic()
         report = self.report("--stun", self.silent_port(), "--stun", self.silent_port())
-        self.assertLess(time.monotonic() - begun, seconds(5))
+        self.assertLess(time.monotonic() - begun, seconds(10), "5 s, and what a busy machine needs to start a program")
+        self.assertLess(report["durationMs"], 5000)
         self.check_shape(report)
         self.assertEqual((report["type"], report["udp"], report["publicAddress"]), ("udp-blocked", False, None))
         self.assertLessEqual({"type", "udp"}, set(report["uncertain"]))

@@ -41,7 +41,7 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   void cancel();
 
   /// The end, whatever is known by then; only a lifetime is measured after it.
-  static constexpr Millis kDeadline{4'700};
+  static constexpr Millis kDeadline{4'500};
   /// What a name server may take while others have answered.
   static constexpr Millis kLookupDeadline{1'500};
   static constexpr Millis kRelayDeadline{3'000};

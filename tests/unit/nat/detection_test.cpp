@@ -126,8 +126,8 @@ TEST_CASE("no UDP at all, and no server at all", "[nat]") {
   CHECK(run.findings.report.type == NatType::udp_blocked);
   CHECK_FALSE(run.findings.report.udp);
   CHECK(isUncertain(run.findings, "type"));
-  CHECK(run.elapsed >= 4s);
-  CHECK(run.elapsed <= 4'500ms);
+  CHECK(run.elapsed >= 3s);
+  CHECK(run.elapsed <= 4s);
   CHECK(run.probes >= 8);
   CHECK_FALSE(run.findings.servers[0].answered);
 }
@@ -323,7 +323,7 @@ TEST_CASE("an inside server says nothing about the way out", "[nat]") {
     CHECK(run.findings.report.udp);
     CHECK(run.findings.servers[0].answered);
     CHECK_FALSE(run.findings.servers[1].answered);
-    CHECK(run.elapsed < 4'500ms);
+    CHECK(run.elapsed <= 4s);
   }
 }
 
@@ -412,7 +412,7 @@ TEST_CASE("heavy loss, long ways and slow names still end in time", "[nat]") {
     network.resolving = std::chrono::milliseconds{20 * (i % 20)};
     const SimRun run = simulate(network, seed + i);
     INFO("seed " << seed + i);
-    CHECK(run.elapsed <= 4'500ms);
+    CHECK(run.elapsed <= 4s);
     CHECK(run.findings.report.udp);
     if (run.findings.report.filtering == network.nats[0].filtering) ++right;
   }
