@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint32_t kAttempts = 6;  ///< with a known round trip; one of ten lost leaves one failure in a million
 /// Until then: close together, as the first one may be what a router needs to ask for its neighbour's address (ARP).
-constexpr Millis kWaits[] = {Millis{100}, Millis{150}, Millis{250}, Millis{400}, Millis{500}, Millis{600}, Millis{700}};
+constexpr Millis kWaits[] = {Millis{100}, Millis{150}, Millis{250}, Millis{400}};
 
 }  // namespace
 
