@@ -24,6 +24,14 @@ constexpr Phrase kProxyCreate{"Open a local port that leads to a port of another
 constexpr Phrase kProxyList{"List the open proxies", "列出已打开的代理"};
 constexpr Phrase kProxyDelete{"Close a proxy", "关闭一个代理"};
 constexpr Phrase kPing{"Measure the round trip to another client", "测量到另一个客户端的往返时间"};
+constexpr Phrase kNetcheck{"Find out what NAT this machine is behind, and what that means for direct connections; needs no running ctc",
+                           "检测本机所处的 NAT 及其对直连的影响；无需 ctc 正在运行"};
+constexpr Phrase kNetcheckStun{"A STUN server to ask; repeatable (default: that of the running ctc, else a few public ones)",
+                               "要询问的 STUN 服务器；可重复（默认：正在运行的 ctc 的服务器，否则为几个公共服务器）"};
+constexpr Phrase kNetcheckServer{"A chuantou server to ask and to measure, ws://HOST:8200; repeatable",
+                                 "要询问并测量延迟的 chuantou 服务器，ws://主机:8200；可重复"};
+constexpr Phrase kNetcheckLifetime{"Also find out how long idle mappings live, waiting this long at most",
+                                   "同时检测空闲映射的保留时间，最多等待这么久"};
 constexpr Phrase kJson{"Print JSON", "输出 JSON"};
 
 constexpr Phrase kServer{"The server (default ws://127.0.0.1:8200); wss:// for TLS",
@@ -194,6 +202,14 @@ void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   flags.number("--interval", options.intervalMs, 0, 3'600'000, "MS", kInterval);
   ping.add_flag("--json", options.json, kJson.in(language));
   flags.common(options.dataDir, raw.lang);
+
+  CLI::App& netcheck = addCommand(program, "netcheck", kNetcheck, language);
+  Flags checked{netcheck, language};
+  checked.list("--stun", options.stunServers, "HOST:PORT", kNetcheckStun);
+  checked.list("--server", options.serverUrls, "URL", kNetcheckServer);
+  checked.number("--lifetime", options.lifetimeSeconds, 1, 3600, "SECONDS", kNetcheckLifetime);
+  netcheck.add_flag("--json", options.json, kJson.in(language));
+  checked.common(options.dataDir, raw.lang);
 }
 
 void addIdentity(CLI::App& program, ClientOptions& options, Raw& raw) {
@@ -236,6 +252,7 @@ ClientCommand chosenCommand(const CLI::App& program) {
   if (name == "status") return ClientCommand::status;
   if (name == "clients") return ClientCommand::clients;
   if (name == "ping") return ClientCommand::ping;
+  if (name == "netcheck") return ClientCommand::netcheck;
   if (name == "run") return ClientCommand::run;
   const auto verbs = first->get_subcommands();
   if (verbs.empty()) return name == "peers" ? ClientCommand::peersList : ClientCommand::identityShow;

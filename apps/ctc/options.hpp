@@ -21,6 +21,7 @@ enum class ClientCommand {
   proxyList,
   proxyDelete,
   ping,
+  netcheck,
   identityShow,
   identityExport,
   identityImport,
@@ -53,7 +54,12 @@ struct ClientOptions {
   LogLevel logLevel = LogLevel::info;
   daemon::LogFormat logFormat = daemon::LogFormat::text;
 
-  bool json = false;   ///< status, clients, proxy list, ping, identity, peers
+  // netcheck
+  std::vector<std::string> stunServers;
+  std::vector<std::string> serverUrls;
+  std::uint64_t lifetimeSeconds = 0;
+
+  bool json = false;   ///< status, clients, proxy list, ping, netcheck, identity, peers
   ProxyOptions proxy;  ///< proxy create
   bool udpIdleTimeoutGiven = false;
   std::string which;  ///< proxy delete: a port or a name

@@ -49,6 +49,9 @@ constexpr Phrase kToken{"What clients must prove to know; it is never sent (defa
 constexpr Phrase kTokenFile{"A file that holds it", "存放令牌的文件"};
 constexpr Phrase kPublicHost{"The host in the command that joins a client (default: this machine's address)",
                              "加入命令中的主机名（默认：本机地址）"};
+constexpr Phrase kStunAlt{"A second address of this machine, where STUN is answered too: clients then find out what their NAT does "
+                          "(default port: the next one)",
+                          "本机的第二个地址，同样应答 STUN，使客户端能够检测其 NAT 的行为（默认端口：下一个端口）"};
 constexpr Phrase kKeyless{"Let clients without a key register: for tests and trusted networks",
                           "允许没有密钥的客户端注册：用于测试和可信网络"};
 constexpr Phrase kAnonymous{"Let anyone who reaches the port register", "允许任何能访问该端口的人注册"};
@@ -136,6 +139,7 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   run.text("--token", options.token, "TOKEN", kToken);
   run.text("--token-file", options.tokenFile, "FILE", kTokenFile);
   run.text("--public-host", options.publicHost, "HOST", kPublicHost);
+  run.text("--stun-alt-address", options.stunAltAddress, "IP[:PORT]", kStunAlt);
   run.toggle("--allow-anonymous", options.allowAnonymous, kAnonymous);
   run.toggle("--allow-keyless", options.allowKeyless, kKeyless);
   run.text("--tls-cert", options.tlsCertificateFile, "FILE", kCertificate);

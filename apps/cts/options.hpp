@@ -23,6 +23,7 @@ struct LimitOptions {
   std::uint64_t sessionsPerClient = ServerConfig{}.maxSessionsPerClient;
   std::uint64_t messageBytes = ServerConfig{}.maxMessageBytes;
   std::uint64_t queuedBytes = ServerConfig{}.maxQueuedBytes;
+  std::uint64_t stunPerMinute = ServerConfig{}.maxStunPerMinute;
 
   void applyTo(ServerConfig& config) const;
 };
@@ -53,6 +54,7 @@ struct ServerOptions {
   std::string token;
   std::string tokenFile;
   std::string publicHost;
+  std::string stunAltAddress;
   bool allowAnonymous = false;
   bool allowKeyless = false;
   std::string tlsCertificateFile;

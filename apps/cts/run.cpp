@@ -71,6 +71,7 @@ ServerConfig configOf(const ServerOptions& options, const daemon::RunningDaemon&
   config.heartbeatInterval = std::chrono::milliseconds{options.heartbeatIntervalMs};
   config.heartbeatTimeout = std::chrono::milliseconds{options.heartbeatTimeoutMs};
   config.returnTimeout = std::chrono::milliseconds{options.returnTimeoutMs};
+  config.stunAltAddress = options.stunAltAddress;
   options.limits.applyTo(config);
   config.logLevel = options.logLevel;
   config.log = daemon::makeLogSink(options.logFormat);
@@ -102,12 +103,7 @@ int runServer(const ServerOptions& options) {
   };
   daemon::ServerApi api{server, daemon::ApiGuard{self.token(), false}, join};
   detail::ServerAccess::setHttpHandler(server, [&api](const net::HttpRequest& request) { return api.handle(request); });
-  try {
-    server.start();
-  } catch (const Error& error) {
-    if (error.errc() != Errc::port_in_use || error.detail() == "--extra-port") throw;
-    throw Error{Errc::port_in_use, error.subject(), "--port"};
-  }
+  server.start();
   if (config.token.empty() && !config.makeToken && !config.allowAnonymous) {
     daemon::printError(daemon::say(options.language, kLoopbackOnly));
   }

@@ -56,6 +56,11 @@ struct ServerConfig {
   /// certificate that lives as long as start() to stop().
   std::string tlsCertificateFile = {};
   std::string tlsKeyFile = {};
+  /// The UDP port answers STUN's Binding requests (RFC 8489). "IP" or "IP:PORT": a second address of this machine, on which and on
+  /// whose port it answers them too, so that clients find out what their NAT does (RFC 5780). It needs that port on both
+  /// addresses, and the server's port on the second one. The port is the next one by default; with `port` 0 the system chooses.
+  std::string stunAltAddress = {};
+  std::size_t maxStunPerMinute = 6'000;  ///< answers to one address; as many at once after a minute's rest
   LogLevel logLevel = LogLevel::info;
   LogSink log = {};
   Language language = Language::english;
@@ -128,6 +133,9 @@ struct ServerStats {
   std::uint64_t relayedDatagrams = 0;
   std::uint64_t relayedDatagramBytes = 0;
   std::uint64_t droppedDatagrams = 0;  ///< unknown session, unproved address or a full queue
+  std::uint64_t stunRequests = 0;
+  std::uint64_t stunAnswers = 0;
+  std::uint64_t stunRefused = 0;       ///< requests of addresses that sent too many
   std::vector<ServerLimit> limits;
 };
 
@@ -145,7 +153,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// Listens; returns once it accepts. Throws Error: port_in_use, permission_denied, address_unavailable,
-  /// invalid_argument (no token, and an address other than loopback without allowAnonymous), bad_config (a damaged file in
+  /// invalid_argument (no token, and an address other than loopback without allowAnonymous; a stunAltAddress that does not go with
+  /// it), bad_config (a damaged file in
   /// stateDir, with its line; a certificate or key file), system_error (stateDir cannot be written).
   void start();
   /// Closes everything, joins the threads. Idempotent.

@@ -7,6 +7,7 @@
 
 #include "base/ids.hpp"
 #include "chuantou/version.hpp"
+#include "daemon/nat_report_json.hpp"
 #include "daemon/phrases.hpp"
 #include "daemon/proxy_json.hpp"
 #include "daemon/proxy_text.hpp"
@@ -86,13 +87,19 @@ net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language lan
   if (get && path == "/api/proxies") return proxies();
   if (post && path == "/api/proxies") return createProxy(body().root(), language);
   if (post && path == "/api/ping") return ping(body().root(), language);
+  if (get && path == "/api/netcheck") return netcheck(language);
+  if (post && path == "/api/netcheck") {
+    body().root().onlyFields({});
+    detector_.invalidateCache();
+    return netcheck(language);
+  }
   const bool oneProxy = path.starts_with(kProxiesPrefix) && path.size() > kProxiesPrefix.size();
   if (request.method == "DELETE" && oneProxy) return deleteProxy(path.substr(kProxiesPrefix.size()), language);
   if (get && path == "/api/peers") return knownPeers();
   if (post && path == "/api/peers") return trustPeer(body().root(), language);
   const bool onePeer = path.starts_with(kPeersPrefix) && path.size() > kPeersPrefix.size();
   if (request.method == "DELETE" && onePeer) return forgetPeer(path.substr(kPeersPrefix.size()), language);
-  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/proxies", "/api/ping", "/api/peers"};
+  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/proxies", "/api/ping", "/api/netcheck", "/api/peers"};
   if (oneProxy || onePeer || std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
     throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, path)};
   }
@@ -231,6 +238,10 @@ net::HttpResponse ClientApi::ping(const JsonObject& body, Language language) {
   json.field("peer", peer);
   json.field("rttUs", static_cast<std::int64_t>(result.rtt.count()));
   return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::netcheck(Language language) {
+  return {200, "application/json", natReportJson(detector_.detect(), language)};
 }
 
 net::HttpResponse ClientApi::knownPeers() {

@@ -29,7 +29,9 @@ class InboundStream final : public CarriedStream {
   void serveInProcess();
   void reject(const Error& error);
   void onDetached() override {}
-  void onSilent() override { context_.link.doubt(); }
+  void onSilent() override {
+    if (context_.link.registered()) context_.link.doubt();
+  }
   void onTickDetached(TimePoint now) override;
   void onOver() override;
 

@@ -97,7 +97,7 @@ void OutboundStream::onDetached() {
 
 void OutboundStream::onSilent() {
   options_.source->distrust();
-  context_.link.doubt();
+  if (context_.link.registered()) context_.link.doubt();
 }
 
 void OutboundStream::onRegistered() {

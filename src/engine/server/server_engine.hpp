@@ -14,6 +14,7 @@
 #include "engine/server/gate.hpp"
 #include "engine/server/limit_report.hpp"
 #include "engine/server/server_state.hpp"
+#include "engine/server/stun_service.hpp"
 #include "engine/server/tls_certificate.hpp"
 #include "engine/server/udp_relay.hpp"
 #include "net/accept_loop.hpp"
@@ -117,6 +118,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   void keep(F f);
 
   ServerConfig config_;
+  std::optional<StunAltAddress> stunAlt_;
   Logger log_;
   net::HttpHandler httpHandler_;
   std::string host_;
@@ -134,6 +136,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::optional<Error> notStored_;  ///< since the operator's last wish
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<UdpRelay> udp_;
+  std::unique_ptr<StunService> stun_;  ///< uses udp_'s sockets
   std::unique_ptr<TlsCertificate> certificate_;
   std::unique_ptr<net::DeadlineQueue> deadlines_;
   std::unique_ptr<net::Timer> tickTimer_;
