@@ -203,10 +203,17 @@ TEST_CASE("a mapping is told, kept through a restart of the gateway, and removed
 
   mapper.remove(*second);
   REQUIRE(b.wait([&] { return b.gateway.removals == 1; }));
+  const auto third = mapper.add(7003, nat::Transport::udp, b.note());
+  REQUIRE(third);
+  REQUIRE(b.wait([&] { return b.changes.size() == 4; }));
+  mapper.remove(*third);
+  REQUIRE(mapper.add(7003, nat::Transport::udp, b.note()));  // at once, in its place
+  REQUIRE(b.wait([&] { return b.changes.size() == 5; }));
+  CHECK(b.gateway.removals == 1);
   CHECK(b.stop() < 1000);
-  CHECK(b.gateway.removals == 2);
-  CHECK(b.changes.size() == 3);
-  CHECK_FALSE(mapper.add(7003, nat::Transport::udp, b.note()));
+  CHECK(b.gateway.removals == 3);
+  CHECK(b.changes.size() == 5);
+  CHECK_FALSE(mapper.add(7004, nat::Transport::udp, b.note()));
 }
 
 TEST_CASE("what refuses or is not understood is replaced", "[net][portmap]") {
