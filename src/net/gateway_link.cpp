@@ -32,8 +32,7 @@ bool isUsable(const nat::ExternalEndpoint& external) {
 
 GatewayLink::GatewayLink(asio::io_context& context, const DefaultGateway& gateway, const nat::PcpNonce& nonce,
                          User& user)
-    : context_(context),
-      gateway_(gateway),
+    : gateway_(gateway),
       nonce_(nonce),
       user_(&user),
       socket_(std::make_shared<GatewaySocket>(context, gateway, *this)),

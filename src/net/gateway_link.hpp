@@ -85,7 +85,6 @@ class GatewayLink final : public GatewaySocket::User, public std::enable_shared_
   void onUpnpAddress(const MapKey& key, const std::optional<IpAddress>& address, std::chrono::seconds lifetime);
   void tell(const MapAnswer& answer);
 
-  asio::io_context& context_;
   DefaultGateway gateway_;
   nat::PcpNonce nonce_;
   User* user_;
