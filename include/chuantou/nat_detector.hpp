@@ -102,7 +102,7 @@ struct NatReport : NatFamilyReport {
   std::optional<NatFamilyReport> ipv6;  ///< the same
   std::vector<StunServerReport> servers;
   std::vector<RelayReport> relays;
-  std::optional<PortMappingReport> portMapping;         ///< empty: was not asked for, or nobody answered in time
+  std::optional<PortMappingReport> portMapping;         ///< empty: was not asked for
   /// How long the NAT keeps a mapping that nothing goes through.
   struct Lifetime {
     std::chrono::seconds atLeast{0};

@@ -55,7 +55,7 @@ struct ServerConfig {
   std::string tlsKeyFile = {};
   /// The UDP port answers STUN's Binding requests (RFC 8489). "IP" or "IP:PORT": a second address of this machine, on which and on
   /// whose port it answers them too, so that clients find out what their NAT does (RFC 5780). It needs that port on both
-  /// addresses, and the server's on the second one. The port is the next one by default; with `port` 0 the system chooses.
+  /// addresses, and the server's port on the second one. The port is the next one by default; with `port` 0 the system chooses.
   std::string stunAltAddress = {};
   std::size_t maxStunPerMinute = 6'000;  ///< answers to one address; as many at once after a minute's rest
   LogLevel logLevel = LogLevel::info;

@@ -22,6 +22,7 @@ namespace chuantou::stun {
 
 struct ResponderConfig {
   std::size_t maxPerMinute = 6'000;  ///< answers to one source
+  std::size_t places = 65'536;       ///< for counting sources; 24 bytes each
 
   /// A1:P1 and A2:P2 of RFC 5780: the server is reached by both addresses, with both ports on each.
   struct Alternates {
@@ -47,7 +48,7 @@ struct ResponderStats {
 class Responder {
  public:
   Responder(ResponderConfig config, RandomSource& random)
-      : config_(std::move(config)), allowances_(config_.maxPerMinute, random) {}
+      : config_(std::move(config)), allowances_(config_.maxPerMinute, config_.places, random) {}
 
   /// Whether a datagram is for it: on a port with other protocols, of which none begins with two zero bits.
   static bool wants(std::span<const std::uint8_t> datagram) { return isStun(datagram) || isClassicRequest(datagram); }

@@ -14,14 +14,13 @@ namespace chuantou::stun {
 /// places together allow. Which sources share a place cannot be chosen from outside.
 class SourceAllowances {
  public:
-  static constexpr std::size_t kPlaces = 65'536;
-
-  SourceAllowances(std::size_t aMinute, RandomSource& random) : aMinute_(aMinute), hash_(random) {}
+  SourceAllowances(std::size_t aMinute, std::size_t places, RandomSource& random)
+      : aMinute_(aMinute), count_(places), hash_(random) {}
 
   /// False: nothing is left.
   bool take(TimePoint now, const Source& source) {
-    if (places_.empty()) places_.assign(kPlaces, Allowance{aMinute_});  // 1.5 MB, for those whom somebody asks
-    return places_[hash_(source) % kPlaces].take(now);
+    if (places_.empty()) places_.assign(count_, Allowance{aMinute_});  // not before somebody asks
+    return places_[hash_(source) % count_].take(now);
   }
   /// The most that any place has spent within about a minute. Looks at all of them.
   std::size_t most(TimePoint now) {
@@ -32,6 +31,7 @@ class SourceAllowances {
 
  private:
   std::size_t aMinute_;
+  std::size_t count_;
   SourceHash hash_;
   std::vector<Allowance> places_;
 };

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from harness import IntegrationTest, Server, ctc, free_port, main, seconds
-from harness.stun import Coturn
+from harness.coturn import Coturn
 
 _BEHAVIORS = {"none", "endpoint-independent", "address-dependent", "address-and-port-dependent", "unknown"}
 _TYPES = {"none", "full-cone", "restricted", "port-restricted", "symmetric", "udp-blocked", "unknown"}
@@ -78,6 +78,14 @@ class Netcheck(IntegrationTest):
     def test_with_coturn(self):
         """A STUN server that we did not write."""
         self.check_no_nat(self.report("--stun", Coturn(self).address))
+
+    def test_lifetime(self):
+        """Without a NAT a mapping lives for ever; coturn answers to other ports, cts does not, and the report says so."""
+        words = ("--lifetime", "1", "--json")
+        with_port = json.loads(self.netcheck("--stun", Coturn(self).address, *words).stdout)
+        self.assertEqual(with_port["mappingLifetime"], {"atLeastSeconds": 1, "belowSeconds": None})
+        without = json.loads(self.netcheck("--stun", f"127.0.0.1:{self.stun_cts().port}", *words).stdout)
+        self.assertIsNone(without["mappingLifetime"])
 
     def test_one_address(self):
         """A server without a second address: what it cannot tell is said, and what would help."""
@@ -152,7 +160,7 @@ class Netcheck(IntegrationTest):
         self.assertIn("--stun HOST:PORT", self.netcheck("--stun", f"127.0.0.1:{Server(self).start().port}").stdout)
 
     def test_wrong_usage(self):
-        for words in (["--stun", "host:port"], ["--stun", ""], ["--stun", "a:0"], ["--server", "ftp://x"], ["--stun"], ["surplus"], ["--stum", "x"],
+        for words in (["--stun", "host:port"], ["--stun", ""], ["--stun", "a:0"], ["--server", "ftp://x"], ["--stun"], ["surplus"], ["--lifetime", "0"], ["--lifetime", "3601"], ["--stum", "x"],
                       [word for _ in range(17) for word in ("--stun", "127.0.0.1")]):
             with self.subTest(words=words):
                 done = self.netcheck(*words, check=False)

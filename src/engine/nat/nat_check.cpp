@@ -49,7 +49,6 @@ NatCheck::NatCheck(asio::io_context& context, RandomSource& random, const Logger
       random_(random),
       lookupTimer_(context),
       mapperTimer_(context),
-      patienceTimer_(context),
       deadline_(context) {
   if (config_.portMapping) mapper_ = std::make_unique<net::PortMapper>(context, random, log, config_.portMapper);
 }
@@ -67,17 +66,14 @@ void NatCheck::after(net::Timer& timer, Duration wait, void (NatCheck::*what)())
 void NatCheck::start() {
   began_ = Clock::now();
   after(deadline_, kDeadline, &NatCheck::conclude);
-  if (mapper_) {
-    after(mapperTimer_, kMapperDelay, &NatCheck::askRouter);
-    after(patienceTimer_, kMapperPatience, &NatCheck::stopWaitingForRouter);
-  }
+  if (mapper_) after(mapperTimer_, kMapperDelay, &NatCheck::askRouter);
   dialRelays();
   lookUp();
 }
 
 void NatCheck::cancel() {
   done_ = nullptr;
-  for (net::Timer* timer : {&lookupTimer_, &mapperTimer_, &patienceTimer_, &deadline_}) timer->cancel();
+  for (net::Timer* timer : {&lookupTimer_, &mapperTimer_, &deadline_}) timer->cancel();
   names_.reset();
   if (mapper_) mapper_->close();
   for (const net::DialHandle& dial : dials_) net::cancelDial(dial);
@@ -159,22 +155,19 @@ void NatCheck::dialRelay(std::size_t index, const std::vector<net::TcpEndpoint>&
 }
 
 void NatCheck::askRouter() {
-  mapper_->probe([this](const net::PortMapProbe& probe) {
-    router_ = probe;
-    finishIfDone();
-  });
-}
-
-void NatCheck::stopWaitingForRouter() {
-  routerWaitOver_ = true;
-  finishIfDone();
+  mapper_->probe(
+      [this](const net::PortMapProbe& probe) {
+        router_ = probe;
+        finishIfDone();
+      },
+      kMapperPatience);
 }
 
 // --- the end
 
 void NatCheck::finishIfDone() {
   if (!done_ || report_ || !v4_.done() || !v6_.done() || relaysLeft_ > 0) return;
-  if (mapper_ && !router_ && !routerWaitOver_) return;
+  if (mapper_ && !router_) return;
   conclude();
 }
 

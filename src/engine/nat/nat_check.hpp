@@ -48,8 +48,8 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   /// The router is asked a little later: it may owe us "nobody listens there", of which it sends few, and so no "time
   /// exceeded" any more, by which a second NAT shows.
   static constexpr Millis kMapperDelay{250};
-  /// How long it is waited for, from the start, when all else is known.
-  static constexpr Millis kMapperPatience{800};
+  /// How long it is waited for then.
+  static constexpr Millis kMapperPatience{550};
 
  private:
   struct Asked {
@@ -63,7 +63,6 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   void dialRelays();
   void dialRelay(std::size_t index, const std::vector<net::TcpEndpoint>& endpoints);
   void askRouter();
-  void stopWaitingForRouter();
   void finishIfDone();
   void conclude();
   bool measureLifetime();
@@ -87,14 +86,12 @@ class NatCheck : public std::enable_shared_from_this<NatCheck> {
   std::vector<net::DialHandle> dials_;
   std::size_t lookupsLeft_ = 0;
   std::size_t relaysLeft_ = 0;
-  bool routerWaitOver_ = false;
   RandomSource& random_;
   std::optional<NatReport> report_;  ///< of all but the lifetime
   std::optional<nat::LifetimeTest> lifetime_;
   std::shared_ptr<ProbeRun> lifetimeRun_;
   net::Timer lookupTimer_;
   net::Timer mapperTimer_;
-  net::Timer patienceTimer_;
   net::Timer deadline_;
 };
 

@@ -1,37 +1,56 @@
-"""STUN servers of others."""
-from .net import free_port
-from .process import need
-from .timing import wait_until
+"""STUN messages, written from RFC 8489, RFC 5780 and RFC 3489 alone."""
+import os
 import socket
 import struct
 
-
-def stun_answers(host, port):
-    """Whether a Binding request (RFC 8489) is answered there."""
-    request = struct.pack(">HHI12s", 1, 0, 0x2112A442, b"are you up? ")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.settimeout(0.2)
-        try:
-            asking.sendto(request, (host, port))
-            return asking.recv(2048)[8:20] == b"are you up? "
-        except OSError:
-            return False
+COOKIE = 0x2112A442
+BINDING_REQUEST, BINDING_SUCCESS, BINDING_ERROR = 0x0001, 0x0101, 0x0111
+MAPPED_ADDRESS, CHANGE_REQUEST, SOURCE_ADDRESS, CHANGED_ADDRESS, ERROR_CODE, UNKNOWN_ATTRIBUTES = 1, 3, 4, 5, 9, 10
+XOR_MAPPED_ADDRESS, PADDING, RESPONSE_PORT, RESPONSE_ORIGIN, OTHER_ADDRESS = 0x20, 0x26, 0x27, 0x802B, 0x802C
+CHANGE_IP, CHANGE_PORT = 4, 2
 
 
-class Coturn:
-    """coturn's turnserver as a STUN server (RFC 5780) with two addresses and two ports on loopback."""
+def attribute(kind, value=b""):
+    return struct.pack(">HH", kind, len(value)) + value + bytes(-len(value) % 4)
 
-    def __init__(self, test):
-        self.port = free_port()
-        other = free_port()
-        folder = test.folder("coturn")
-        config = folder / "turnserver.conf"
-        config.touch()
-        self.process = test.start(
-            [need("turnserver", "coturn"), "-n", "-S", "-c", config, "-L", "127.0.0.1", "-L", "127.0.0.2", "--listening-port", str(self.port),
-             "--alt-listening-port", str(other), "--no-tls", "--no-dtls", "--no-cli", "--log-file", "stdout", "--simple-log",
-             "--pidfile", folder / "pid", "--userdb", folder / "db"], "turnserver")
-        for host in ("127.0.0.1", "127.0.0.2"):
-            for port in (self.port, other):
-                wait_until(lambda: stun_answers(host, port), f"turnserver answers on {host}:{port}")
-        self.address = f"127.0.0.1:{self.port}"
+
+def change(flags):
+    return attribute(CHANGE_REQUEST, struct.pack(">I", flags))
+
+
+def request(*attributes, kind=BINDING_REQUEST, cookie=COOKIE):
+    body = b"".join(attributes)
+    return struct.pack(">HHI", kind, len(body), cookie) + os.urandom(12) + body
+
+
+class Answer:
+    """To `asked`; anything that is not one is an assertion."""
+
+    def __init__(self, data, asked):
+        self.size = len(data)
+        self.kind, length, _ = struct.unpack(">HHI", data[:8])
+        if data[4:20] != asked[4:20] or length != len(data) - 20 or length % 4:
+            raise AssertionError(f"{data.hex()} is no answer to {asked.hex()}")
+        self.attributes = {}
+        rest = data[20:]
+        while rest:
+            kind, length = struct.unpack(">HH", rest[:4])
+            self.attributes[kind] = rest[4:4 + length]
+            rest = rest[4 + length + -length % 4:]
+        self._header = data[4:20]
+
+    def address(self, kind):
+        value = self.attributes.get(kind)
+        if value is None:
+            return None
+        port, = struct.unpack(">H", value[2:4])
+        ip = value[4:]
+        if kind == XOR_MAPPED_ADDRESS:
+            port ^= COOKIE >> 16
+            ip = bytes(a ^ b for a, b in zip(ip, self._header))
+        return socket.inet_ntop(socket.AF_INET if value[1] == 1 else socket.AF_INET6, ip), port
+
+    @property
+    def code(self):
+        value = self.attributes[ERROR_CODE]
+        return value[2] * 100 + value[3]
