@@ -16,7 +16,10 @@ constexpr std::chrono::seconds kUpnpSearchPause{5};
 /// For answers that do not say for how long they stand.
 constexpr std::chrono::seconds kRefusal{300};
 /// Dynamic ports, where one that is taken is replaced (RFC 6335, section 6).
-constexpr std::uint16_t kFirstDynamicPort = 49152;
+constexpr std::uint32_t kFirstDynamicPort = 49152;
+constexpr std::uint32_t kDynamicPorts = 16384;
+constexpr std::uint32_t kConflictStep = 4099;
+constexpr std::uint32_t kMaxConflicts = 4;
 
 IpAddress ofAsio(const asio::ip::address_v4& address) { return IpAddress{address.to_bytes()}; }
 
@@ -29,8 +32,7 @@ bool isUsable(const nat::ExternalEndpoint& external) {
 
 GatewayLink::GatewayLink(asio::io_context& context, const DefaultGateway& gateway, const nat::PcpNonce& nonce,
                          User& user)
-    : context_(context),
-      gateway_(gateway),
+    : gateway_(gateway),
       nonce_(nonce),
       user_(&user),
       socket_(std::make_shared<GatewaySocket>(context, gateway, *this)),
@@ -147,8 +149,11 @@ void GatewayLink::onNatPmp(const nat::NatPmpReply& reply) {
   const bool news = !isUnknown(MapProtocol::natPmp) && epochs_.count(MapProtocol::natPmp) == 0;
   onEpoch(MapProtocol::natPmp, reply.epoch);
   if (reply.address) {
+    const bool moved = natPmpAddress_ && natPmpAddress_ != reply.address;
     natPmpAddress_ = reply.address;
     skills_.externalAddress = reply.address;
+    if (moved) user_->onGatewayRestarted();  // mappings are where the gateway is
+    if (user_ == nullptr) return;
   }
   setKnown(MapProtocol::natPmp, reply.result != nat::NatPmpResult::unsupportedOpcode);
   if (user_ != nullptr && news) user_->onGatewayRestarted();
@@ -228,11 +233,14 @@ void GatewayLink::onUpnpAdded(const MapKey& key, const UpnpGateway::Answer& answ
     mapping.permanent = true;
     return requestByUpnp(key, std::nullopt, lifetime);
   }
-  if (answer.error == UpnpGateway::kConflict && mapping.externalPort < kFirstDynamicPort) {
-    // Somebody else has the port: one that depends on ours, so that we find our own again.
-    mapping.externalPort = static_cast<std::uint16_t>(mapping.externalPort | kFirstDynamicPort);
+  if (answer.error == UpnpGateway::kConflict && mapping.conflicts < kMaxConflicts) {
+    // Somebody else has the port. The next one depends on ours, so that we find our own again.
+    ++mapping.conflicts;
+    const std::uint32_t spread = key.port + mapping.conflicts * kConflictStep;
+    mapping.externalPort = static_cast<std::uint16_t>(kFirstDynamicPort + spread % kDynamicPorts);
     return requestByUpnp(key, std::nullopt, lifetime);
   }
+  upnpMappings_.erase(key);
   tell({MapProtocol::upnpIgd, key, false, {}, kRefusal});
 }
 

@@ -62,6 +62,7 @@ class GatewayLink final : public GatewaySocket::User, public std::enable_shared_
  private:
   struct UpnpMapping {
     std::uint16_t externalPort = 0;
+    std::uint32_t conflicts = 0;
     bool permanent = false;  ///< the gateway knows only leases without an end
     bool busy = false;
   };
@@ -84,7 +85,6 @@ class GatewayLink final : public GatewaySocket::User, public std::enable_shared_
   void onUpnpAddress(const MapKey& key, const std::optional<IpAddress>& address, std::chrono::seconds lifetime);
   void tell(const MapAnswer& answer);
 
-  asio::io_context& context_;
   DefaultGateway gateway_;
   nat::PcpNonce nonce_;
   User* user_;

@@ -230,9 +230,11 @@ void PortMapper::Impl::planProbe() {
 
 std::optional<PortMapper::MappingId> PortMapper::Impl::add(const MapKey& key, OnChange onChange,
                                                            std::chrono::seconds lifetime) {
+  // One that is on its way out is taken over; it needs no removal then.
+  entries_.remove_if([&](const Entry& entry) { return entry.key == key && !entry.onChange; });
   const auto taken = [&](const Entry& entry) { return entry.key == key; };
-  if (stopping_ || closed_ || entries_.size() >= kMaxMappings || std::any_of(entries_.begin(), entries_.end(), taken))
-    return std::nullopt;
+  if (stopping_ || closed_ || entries_.size() >= kMaxMappings) return std::nullopt;
+  if (std::any_of(entries_.begin(), entries_.end(), taken)) return std::nullopt;
   const MappingId id{++lastId_};
   entries_.push_back({id, key, lifetime, std::move(onChange), {}, nat::PortLease{lifetime, random_}, false, {}});
   if (entries_.size() == 1) watch();

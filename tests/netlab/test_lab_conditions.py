@@ -81,9 +81,14 @@ class LabConditions(LabTest):
             passed += 1000 * (arrives(self.there, 0.0005) is not None) * (now > end - seconds)
         return passed * 8 / 1000 / seconds
 
+    def assert_rate(self, source, kbit, seconds):
+        """A machine that is busy with other things offers or passes on less at times, but nothing lets more through."""
+        rates = [self.flood(source, seconds) for _ in range(3)]
+        self.assertAlmostEqual(max(rates), kbit, delta=kbit / 10, msg=rates)
+
     def test_rates_and_delays(self):
         self.home.link("up", rate=800)
-        self.assertAlmostEqual(self.flood(self.socket, 1.2), 800, delta=80)
+        self.assert_rate(self.socket, 800, 1.2)
         with self.assertRaises(LabError):
             self.home.link(delay=5)
         slow = self.lab.home("port-restricted", "slow", hosts=1, delay=30)
@@ -104,7 +109,7 @@ class LabConditions(LabTest):
         times = [round_trip() for _ in range(20)]
         self.assertTrue(2 <= min(times) < 20, times)
         slow.link(delay=None, jitter=None, rate=2000, queue=50)
-        self.assertAlmostEqual(self.flood(s, 0.5), 2000, delta=200)
+        self.assert_rate(s, 2000, 0.5)
 
     def test_routers_and_hosts_move(self):
         old, new = self.observers.sees(self.socket)[0], self.home.roam()

@@ -8,6 +8,7 @@ import threading
 import time
 
 from case import LabTest, binary, main
+from harness.process import environment
 from harness.timing import seconds, wait_until
 from mapping_daemon import ROUTABLE_WAN, MappingDaemon
 from probes import arrives
@@ -67,6 +68,16 @@ class PortMapping(LabTest):
                 self.assertEqual(found["gateway"], self.router.router_ip)
                 self.assertLess(found["ms"], seconds(2.2) * 1000)
                 daemon.process.stop()
+
+    def test_netcheck_tells_what_is_spoken(self):
+        # An answer that does not come keeps nobody waiting: here UPnP's.
+        MappingDaemon(self, self.router, upnp=False).start()
+        done = self.host.run([binary("ctc"), "netcheck", "--json", "--data-dir", self.tmp / "none", "--stun", f"{self.outside.ip}:3478"],
+                             timeout=seconds(20), env=environment())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        told = json.loads(done.stdout)["portMapping"]
+        self.assertEqual(told, {"available": True, "protocols": ["pcp", "nat-pmp"], "gateway": self.router.router_ip,
+                                "externalAddress": ROUTABLE_WAN})
 
     def test_a_datagram_comes_in_until_the_end(self):
         daemon = MappingDaemon(self, self.router).start()
