@@ -211,7 +211,7 @@ class Transfers:
 
     def wait_until(self, transfers, condition, what, timeout):
         def look():
-            self.check(transfers)
+            self._check(transfers)
             return all(condition(each) for each in transfers)
 
         try:
@@ -224,7 +224,13 @@ class Transfers:
                                  f"{late[:5]}") from error
 
     def check(self, transfers=None):
-        """Raises Broken if any transfer has failed."""
+        """An assertion that no transfer has failed."""
+        try:
+            self._check(transfers)
+        except Broken as error:
+            raise AssertionError(str(error)) from None
+
+    def _check(self, transfers):
         failed = [each for each in (self._transfers.values() if transfers is None else transfers) if each.failure]
         if failed or self.broken:
             raise Broken(self.broken or f"{len(failed)} of {len(transfers or self._transfers)} transfers failed: {failed[:5]}")
@@ -399,8 +405,11 @@ class Transfers:
             if not data:
                 end.outcome, end.ended_at = "end", now
                 if not other.finished or end.received != other.goal or end.preamble:
-                    self._fail(transfer, f"{end.name}: an orderly end after {end.received} bytes of {other.goal}, of which {other.sent} were "
-                                         f"sent{' with a FIN' if other.finished else ''}")
+                    # The other end is left to see for itself.
+                    self._release(end, reset=True)
+                    end.finished = True
+                    transfer.failure = transfer.failure or (f"{end.name}: an orderly end after {end.received} bytes of {other.goal}, of which "
+                                                            f"{other.sent} were sent{' with a FIN' if other.finished else ''}")
                 return
             if end.preamble:
                 transfer.opened = True
@@ -437,8 +446,9 @@ class Transfers:
                 end.socket.shutdown(socket.SHUT_WR)
                 return
             if not end.piece:
-                # From single bytes to the largest piece, all magnitudes alike.
+                # From single bytes to the largest piece, all magnitudes alike; but no pause of many seconds after one.
                 end.piece = int(2 ** end.chance.uniform(0, 18)) if end.pace or end.chance.random() < 0.05 else _PIECE
+                end.piece = min(end.piece, max(int(end.pace / 4), 1)) if end.pace else end.piece
             size = end.piece if end.goal is None else min(end.piece, end.goal - end.sent)
             # The number is raised before the bytes can come out of the other end: both are of this thread.
             sent = end.socket.send(content(end.offset, end.sent, size))
