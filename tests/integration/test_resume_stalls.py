@@ -134,7 +134,7 @@ class Sleepers(IntegrationTest):
 
 
 class Patience(IntegrationTest):
-    SHORT = 5.0
+    SHORT = 5
 
     def ended(self, ends, timeout):
         """When each of these was reset."""
@@ -152,7 +152,7 @@ class Patience(IntegrationTest):
 
     def test_it_ends(self):
         """No server for longer than the patience: both users are reset, at about the same time; and the programs live on."""
-        rig = Rig(self, doors=False, args=patience(f"{self.SHORT:g}"))
+        rig = Rig(self, doors=False, args=patience(self.SHORT))
         moving = rig.start(3, pace=PACE)
         rig.transfers.wait_moving(moving, 50_000)
         begin = time.monotonic()
@@ -188,7 +188,7 @@ class Patience(IntegrationTest):
 
     def test_a_client_that_is_gone(self):
         """The peer's program was killed: its own users are gone at once, the other's wait, and no longer than the patience."""
-        rigs = {name: Rig(self, doors=False, args=patience(f"{self.SHORT:g}")) for name in "AB"}
+        rigs = {name: Rig(self, doors=False, args=patience(self.SHORT)) for name in "AB"}
         streams = {}
         for name, rig in rigs.items():
             streams[name] = rig.start(3, pace=PACE)

@@ -14,18 +14,18 @@ PROBED_AFTER = 3.0  # seconds without progress
 GIVEN_UP_AFTER = 10.0  # seconds until a carrier that says nothing is replaced
 STALLED, RESUMED, GAVE_UP = r"\bstalled\b", r"\bresumed\b", r"\bgave up\b"  # in the log
 
-_STATS = {"streams": "streams", "resumes": "resumes", "stalls": "stalls", "given_up": "givenUp", "repeated": "repeatedBytes",
+_STATS = {"streams": "open", "resumes": "resumes", "stalls": "stalls", "given_up": "givenUp", "repeated": "repeatedBytes",
           "lost_ms": "lostTimeMs"}
 
 
 def patience(amount):
     """The flags of a ctc that waits so many seconds."""
-    return ["--patience", f"{amount}s"]
+    return ["--patience", str(amount)]
 
 
 def stats(client):
     """What a ctc counts of its streams."""
-    told = json.loads(client.command("status", "--json").stdout)["stats"]
+    told = json.loads(client.command("status", "--json").stdout)["streams"]
     return types.SimpleNamespace(**{name: told[key] for name, key in _STATS.items()})
 
 
