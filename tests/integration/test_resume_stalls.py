@@ -164,7 +164,10 @@ class Patience(IntegrationTest):
         rig.a.log.wait(GAVE_UP)
         rig.b.log.wait(GAVE_UP)
         rig.counted("given_up", 3)
+        marks = {client: client.process.out.mark() for client in (rig.a, rig.b)}
         rig.relay.start()
+        for client, mark in marks.items():
+            client.wait_registered(after=mark, timeout=30)
         again = rig.start(2, up=100_000, down=100_000)
         rig.transfers.wait_done(again, 30)
 
@@ -201,8 +204,9 @@ class Patience(IntegrationTest):
             print(f"{name}: after {max(times) - begin:.1f} s", end=" ", flush=True)
 
     def test_a_client_that_has_forgotten(self):
-        """The peer's program was killed and is back, with the same key and no memory of streams: nobody waits for the patience to end."""
-        rigs = {name: Rig(self, doors=False) for name in "AB"}
+        """The peer's program was killed and is back, with the same key and no memory of streams. Who goes to it is told so at once; who
+        waits for it waits for as long as its patience, and both have new connections meanwhile."""
+        rigs = {"B": Rig(self, doors=False), "A": Rig(self, doors=False, args=patience(self.SHORT))}
         for name, rig in rigs.items():
             streams = rig.start(3, pace=PACE)
             rig.transfers.wait_moving(streams, 50_000)
@@ -210,10 +214,10 @@ class Patience(IntegrationTest):
             client.kill()
             client.start()
             begin = time.monotonic()
-            times = self.ended(self.beside(name, streams), 20)
+            fresh = rig.transfers.start(client.local_port(f"B:{rig.transfers.port}") if name == "A" else rig.port, 10_000, 10_000)
+            times = self.ended(self.beside(name, streams), 15)
             print(f"{name}: {max(0, max(times) - begin):.1f} s after its return", end=" ", flush=True)
-            with_new = rig.transfers.start(client.local_port(f"B:{rig.transfers.port}") if name == "A" else rig.port, 10_000, 10_000)
-            rig.transfers.wait_done([with_new], 20)
+            rig.transfers.wait_done([fresh], 20)
 
 
 if __name__ == "__main__":
