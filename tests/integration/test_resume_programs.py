@@ -86,10 +86,15 @@ class Ssh(Programs):
             mark = ssh.out.mark()
             ssh.out.wait(paint, after=mark)
             self.assertTrue(ssh.running)
-        os.write(master, b"q")
-        ssh.out.wait("top has ended")
-        os.write(master, b"typed\n")
-        ssh.out.wait("^typed")
+
+        def ended():
+            # top is deaf while it paints: a key is pressed until it has been heard, as everybody does.
+            os.write(master, b"q")
+            return "top has ended" in ssh.out.text(after=mark)
+
+        wait_until(ended, "top ends", interval=0.5)
+        os.write(master, b"\ntyped\n")
+        ssh.out.wait("^typed", after=mark)
         os.write(master, b"\x04")
         self.assertEqual(ssh.wait(), 7)
 
@@ -105,6 +110,8 @@ class Ssh(Programs):
                 cat.stdin.flush()
 
         for away, forget in self.outages():
+            say(100)
+            cat.out.wait(f"^{said[-1]}$", timeout=20)
             say(100)
             self.outage(away, forget, lambda: say(100))
             say(100)
