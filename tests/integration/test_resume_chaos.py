@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Carriers, servers and links killed at random under transfers both ways; a thousand open streams and a server that dies; memory."""
 import collections
+import concurrent.futures
 import os
 import signal
 import sys
@@ -52,6 +53,7 @@ class Storm:
         timer = threading.Timer(self.chance.uniform(0.2, most), work)
         timer.daemon = True
         timer.start()
+        self.rig.test.addCleanup(timer.cancel)
 
     def cut_some(self):
         self.chaos.cut(self.some(), self.how())
@@ -176,21 +178,19 @@ class Many(IntegrationTest):
         crowd.echo(500, timeout=60, salt="before")
         for number in range(3):
             rig.end_server()
-            returned = []
-
-            def bring_back():
-                # Meanwhile everybody has said something, or nobody.
-                threading.Event().wait(1)
-                rig.relay.start()
-                returned.append(time.monotonic())
-
-            restart = threading.Thread(target=bring_back, daemon=True)
-            restart.start()
             if number == 2:
-                restart.join(30)
-            times = crowd.echo(2000, timeout=1 + BACK_WITHIN + 15, salt=f"outage-{number}")
-            restart.join(30)
-            after = [at - returned[0] for at in times]
+                rig.relay.start()  # in the last round nobody says anything meanwhile
+                returned = time.monotonic()
+                times = crowd.echo(2000, timeout=BACK_WITHIN + 15, salt=f"outage-{number}")
+            else:
+                with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    echoes = pool.submit(crowd.echo, 2000, timeout=1 + BACK_WITHIN + 15, salt=f"outage-{number}")
+                    threading.Event().wait(1)  # an outage is time that passes
+                    # Of this thread: what a thread has started dies with it.
+                    rig.relay.start()
+                    returned = time.monotonic()
+                    times = echoes.result()
+            after = [at - returned for at in times]
             marks = [after[min(len(after) - 1, len(after) * part // 100)] for part in (0, 50, 90, 99, 100)]
             print(f"\n{OPEN} streams go on after (s): least {marks[0]:.2f}, median {marks[1]:.2f}, 90 % {marks[2]:.2f}, 99 % {marks[3]:.2f}, "
                   f"last {marks[4]:.2f}", file=sys.stderr, flush=True)
