@@ -52,6 +52,8 @@ constexpr Phrase kEncryption{
 constexpr Phrase kIdentityFile{
     "This client's private key, made where it is missing (default: identity.pem in the data dir)",
     "本客户端的私钥文件，不存在时自动创建（默认：数据目录中的 identity.pem）"};
+constexpr Phrase kPatience{"How long connections wait for another way when they have lost theirs (default 60; 0: not at all)",
+                           "连接断路后等待新通路的时间（默认 60；0 为不等待）"};
 constexpr Phrase kUdpIdle{"Forget a UDP flow after this silence (default 60)", "UDP 流在多久无数据后被清除（默认 60）"};
 constexpr Phrase kLogLevel{"How much to log (default info)", "日志级别（默认 info）"};
 constexpr Phrase kLogFormat{"How to log (default text)", "日志格式（默认 text）"};
@@ -92,6 +94,7 @@ constexpr Phrase kPeerKey{"Its key, as its ctc identity prints it: ed25519:…",
                           "它的密钥，即对方 ctc identity 的输出：ed25519:…"};
 
 constexpr std::uint64_t kMaxUdpIdleSeconds = 24 * 3600;
+constexpr std::uint64_t kMaxPatienceSeconds = 18 * 3600;
 
 /// The values that need a second look after parsing.
 struct Raw {
@@ -106,6 +109,8 @@ struct Raw {
   std::uint64_t localPort = 0;
   std::uint64_t targetPort = 0;
   std::uint64_t udpIdleSeconds = 60;
+  std::uint64_t patienceSeconds = 60;
+  CLI::Option* patienceOption = nullptr;  ///< of proxy create
   CLI::Option* adminPortOption = nullptr;
   CLI::Option* udpIdleOption = nullptr;  ///< of proxy create
 };
@@ -133,6 +138,7 @@ Flags addRun(CLI::App& program, ClientOptions& options, Raw& raw) {
   run.choice("--encryption", raw.encryption, {"end-to-end", "none"}, kEncryption);
   run.text("--identity", options.identityFile, "FILE", kIdentityFile);
   run.number("--udp-idle-timeout", raw.udpIdleSeconds, 1, kMaxUdpIdleSeconds, "SECONDS", kUdpIdle);
+  run.number("--patience", raw.patienceSeconds, 0, kMaxPatienceSeconds, "SECONDS", kPatience);
   run.choice("--log-level", raw.level, {"trace", "debug", "info", "warn", "error", "off"}, kLogLevel);
   run.choice("--log-format", raw.format, {"text", "json"}, kLogFormat);
   run.config(raw.config);
@@ -153,6 +159,7 @@ void addProxy(CLI::App& program, ClientOptions& options, Raw& raw) {
   create.choice("--protocol", raw.protocol, {"tcp", "udp", "both"}, kProtocol);
   create.choice("--encryption", raw.encryption, {"end-to-end", "none"}, kProxyEncryption);
   create.text("--name", options.proxy.name, "NAME", kName);
+  raw.patienceOption = create.number("--patience", raw.patienceSeconds, 0, kMaxPatienceSeconds, "SECONDS", kPatience);
   raw.udpIdleOption =
       create.number("--udp-idle-timeout", raw.udpIdleSeconds, 1, kMaxUdpIdleSeconds, "SECONDS", kUdpIdle);
   create.common(options.dataDir, raw.lang);
@@ -243,6 +250,7 @@ void finishRun(ClientOptions& options, const Raw& raw) {
   options.adminPort = static_cast<std::uint16_t>(raw.adminPort);
   options.adminPortGiven = raw.adminPortOption->count() > 0;
   options.udpIdleTimeout = std::chrono::seconds{raw.udpIdleSeconds};
+  options.patience = std::chrono::seconds{raw.patienceSeconds};
   options.logLevel = daemon::parseLogLevel(raw.level).value_or(LogLevel::info);
   options.logFormat = raw.format == "json" ? daemon::LogFormat::json : daemon::LogFormat::text;
   for (const std::string& text : raw.local) {
@@ -257,6 +265,7 @@ void finishProxyCreate(ClientOptions& options, const Raw& raw) {
   options.proxy.targetPort = static_cast<std::uint16_t>(raw.targetPort);
   daemon::parseProtocol(raw.protocol, options.proxy.protocol);
   daemon::parseEncryption(raw.encryption, options.proxy.encryption);
+  if (raw.patienceOption->count() > 0) options.proxy.patience = std::chrono::seconds{raw.patienceSeconds};
   options.udpIdleTimeoutGiven = raw.udpIdleOption->count() > 0;
   options.proxy.udpIdleTimeout = std::chrono::seconds{raw.udpIdleSeconds};
   const auto bad = [&](const Phrase& phrase, const std::string& value) {

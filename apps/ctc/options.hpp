@@ -47,6 +47,7 @@ struct ClientOptions {
   Encryption encryption = Encryption::end_to_end;
   std::vector<ProxyOptions> local;  ///< -L
   std::chrono::milliseconds udpIdleTimeout{60'000};
+  std::chrono::milliseconds patience{60'000};
   LogLevel logLevel = LogLevel::info;
   daemon::LogFormat logFormat = daemon::LogFormat::text;
 

@@ -52,6 +52,7 @@ ClientConfig configOf(const ClientOptions& options, const daemon::RunningDaemon&
   config.dataTls = options.dataTls;
   config.allow = options.allow;
   config.encryption = options.encryption;
+  config.patience = options.patience;
   config.identityFile = options.identityFile;
   if (self.hasState()) {
     if (config.identityFile.empty()) config.identityFile = self.file(daemon::kIdentityFileName);

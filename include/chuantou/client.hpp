@@ -42,6 +42,9 @@ struct ClientConfig {
   std::chrono::milliseconds heartbeatTimeout{60'000};    ///< silence after which the server is taken for dead
   std::chrono::milliseconds reconnectMin{250};           ///< back-off with full jitter: first ceiling
   std::chrono::milliseconds reconnectMax{30'000};        ///< and last ceiling
+  /// How long streams wait for another way when they have lost their own (0 to 18 h), where ProxyOptions does not say it.
+  /// For streams that peers have opened: theirs, at most this where it is longer than a minute.
+  std::chrono::milliseconds patience{60'000};
   std::size_t maxSessions = 20'000;  ///< forwarded connections and UDP flows at a time, each direction
   std::uint16_t warmCarriers = 64;   ///< most idle paired data channels a TCP proxy keeps ready; 0: none
   /// With wss://: the key that the server must show ("sha256:…", Server::fingerprint()); nothing else of its certificate
@@ -80,6 +83,32 @@ struct PingResult {
   std::chrono::microseconds rtt;  ///< this client - server - peer and back
 };
 
+/// A TCP connection that is forwarded, or a Stream. It is numbered and acknowledged, and goes on over another way when its
+/// own is lost.
+struct StreamInfo {
+  std::string id;    ///< eight digits
+  std::string peer;
+  std::uint16_t port = 0;   ///< of the service
+  bool outbound = false;    ///< opened here
+  bool attached = false;    ///< it has a way now
+  std::uint64_t resumes = 0;
+  std::uint64_t repeatedBytes = 0;  ///< sent again, since they had not arrived
+  std::chrono::milliseconds lostTime{0};  ///< without a way, all times together
+  std::uint64_t bytesSent = 0;
+  std::uint64_t bytesReceived = 0;
+};
+
+struct StreamEvent {
+  enum class Kind {
+    stalled,  ///< it has lost its way; the two programs see a pause
+    resumed,
+    gave_up,  ///< both programs are reset
+  };
+  Kind kind;
+  StreamInfo stream;
+  std::error_code reason;
+};
+
 struct ClientStats {
   ClientState state = ClientState::stopped;
   std::string serverUrl;
@@ -95,6 +124,12 @@ struct ClientStats {
   std::uint64_t inboundTotal = 0;
   std::uint64_t bytesUp = 0;    ///< payload bytes of finished connections, both roles, towards the server
   std::uint64_t bytesDown = 0;  ///< the same, from the server
+  std::uint64_t streams = 0;        ///< now, both roles, with those that wait for a way
+  std::uint64_t streamStalls = 0;   ///< how often a stream has lost its way
+  std::uint64_t streamResumes = 0;
+  std::uint64_t streamsGivenUp = 0;
+  std::uint64_t repeatedBytes = 0;  ///< sent again after a resumption
+  std::chrono::milliseconds lostTime{0};  ///< without a way, all streams together
 };
 
 /// Lifetime: the destructor stops. Threads: every member is safe from any thread; callbacks run on the client's own
@@ -160,6 +195,10 @@ class Client {
   void onStateChange(std::function<void(ClientState state, std::error_code reason)> handler);
   /// Called for each local connection or flow that could not reach its service, with the reason. Set before start.
   void onSessionRejected(std::function<void(const Error& error)> handler);
+  /// Called when a stream stalls, resumes or is given up. Set before start.
+  void onStreamEvent(std::function<void(const StreamEvent& event)> handler);
+  /// All streams now. Unencrypted connections are not among them.
+  std::vector<StreamInfo> streams() const;
 
  private:
   std::shared_ptr<detail::ClientImpl> impl_;

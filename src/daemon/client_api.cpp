@@ -128,6 +128,14 @@ net::HttpResponse ClientApi::status() {
   json.field("inboundTotal", stats.inboundTotal);
   json.field("bytesUp", stats.bytesUp);
   json.field("bytesDown", stats.bytesDown);
+  json.beginObject("streams");
+  json.field("open", stats.streams);
+  json.field("stalls", stats.streamStalls);
+  json.field("resumes", stats.streamResumes);
+  json.field("givenUp", stats.streamsGivenUp);
+  json.field("repeatedBytes", stats.repeatedBytes);
+  json.field("lostTimeMs", milliseconds(stats.lostTime));
+  json.endObject();
   writeProxies(json);
   return {200, "application/json", json.finish()};
 }

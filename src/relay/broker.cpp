@@ -68,6 +68,7 @@ void Broker::close(ControlId id, Control& control) {
 }
 
 void Broker::on(Now, ControlId id, Control& control, Unregister&) {
+  if (ClientRecord* record = clients_.find(control.client)) record->left = true;
   removeSessionsOf(control.client, "the peer has left");
   close(id, control);
 }
@@ -129,6 +130,7 @@ bool Broker::handleKick(const ClientId& id) {
   ClientRecord* record = clients_.find(id);
   if (!record || !record->control) return false;
   const ControlId control = *record->control;
+  record->left = true;
   removeSessionsOf(id, "the peer was removed by the operator");
   act(Send{control, ErrorMessage{Errc::kicked, "removed by the operator"}});
   close(control, controls_[static_cast<std::uint64_t>(control)]);

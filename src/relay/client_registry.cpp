@@ -24,6 +24,7 @@ ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId con
   record.id = id;
   record.proved = std::move(proved);
   record.control = control;
+  record.left = false;
   record.address = address;
   record.since = now.at;
   record.registeredAtMs = now.unixMs;

@@ -25,6 +25,7 @@ struct ClientRecord {
   ClientId id;
   Credentials proved;
   std::optional<ControlId> control;  ///< none: offline
+  bool left = false;                 ///< on purpose, or removed: nobody need wait for it
   std::string address;
   TimePoint since{};
   std::int64_t registeredAtMs = 0;

@@ -7,6 +7,7 @@
 
 #include "engine/client/peer_operations.hpp"
 #include "engine/client/proxy.hpp"
+#include "engine/client/stream_registry.hpp"
 #include "engine/client/tcp_targets.hpp"
 #include "engine/client/udp_targets.hpp"
 #include "net/system_random.hpp"
@@ -35,6 +36,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   bool closeProxy(ProxyId id);
   std::optional<ProxyStats> proxyStats(ProxyId id);
   std::vector<OpenedProxy> proxies();
+  std::vector<StreamInfo> streams();
 
   void listen(std::uint16_t port, Client::StreamHandler handler);
   void unlisten(std::uint16_t port);
@@ -49,6 +51,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
 
   std::function<void(ClientState, std::error_code)> onStateChange;
   std::function<void(const Error&)> onRejected;
+  std::function<void(const StreamEvent&)> onStreamEvent;
 
  private:
   void onRegistered(const wire::RegisterResponse& response) override;
@@ -89,6 +92,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   std::unique_ptr<net::DeadlineQueue> handshakes_;
   std::unique_ptr<DataDialer> dataDialer_;
   net::UdpSender udpSender_;
+  std::unique_ptr<StreamRegistry> streamRegistry_;
   std::unique_ptr<ClientContext> context_;
   std::unique_ptr<UdpLink> udpLink_;
   std::unique_ptr<TcpTargets> tcpTargets_;

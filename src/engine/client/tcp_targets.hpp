@@ -6,6 +6,7 @@
 
 #include "crypto/datagram_seal.hpp"
 #include "engine/client/inbound_carrier.hpp"
+#include "engine/client/inbound_stream.hpp"
 #include "engine/client/stream_impl.hpp"
 
 namespace chuantou::engine {
@@ -25,6 +26,12 @@ class TcpTargets {
   /// A peer's session: takes part in it.
   void join(Visitor visitor, const DataKey& key);
   const PortRules& rules() const noexcept { return rules_; }
+  bool listens(std::uint16_t port) const { return listeners_.count(port) != 0; }
+  void serve(std::uint16_t port, std::shared_ptr<detail::StreamImpl> stream);
+  /// A stream that this peer, and nobody else, may go on with.
+  std::shared_ptr<InboundStream> find(const PublicKey& peer, const StreamId& id) const;
+  /// It would know of a stream that was opened so long ago.
+  bool hasBeenThereFor(Duration age) const { return Clock::now() - madeAt_ > age; }
 
   /// A peer opens a UDP flow over one of the carriers. `answer` runs once, now or later.
   std::function<void(const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys,
@@ -33,12 +40,16 @@ class TcpTargets {
 
  private:
   friend class InboundCarrier;
+  friend class InboundStream;
+  using StreamKey = std::pair<PublicKey, StreamId>;
 
   ClientContext& context_;
   PortRules rules_;
   std::shared_ptr<net::IoThread> thread_;
   std::map<std::uint16_t, StreamListener> listeners_;
   std::unordered_set<InboundCarrier*> carriers_;
+  std::map<StreamKey, std::shared_ptr<InboundStream>> streams_;
+  const TimePoint madeAt_ = Clock::now();
 };
 
 }  // namespace chuantou::engine

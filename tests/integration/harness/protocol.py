@@ -17,6 +17,8 @@ from .websocket import Closed, WebSocket
 OPEN, ACCEPT, REJECT, PING, PONG = 1, 2, 3, 4, 5
 ANSWER_AT_ONCE = 1
 MAX_MESSAGE = 65536
+# Options of a ctc whose connections end with their carrier.
+AT_ONCE = ["--patience", "0"]
 PLAIN = ["--encryption", "none"]  # for a ctc that has to do with carriers of this client, which are not encrypted
 
 
@@ -166,7 +168,8 @@ def frame(kind, payload=b"", flags=0):
 
 
 def open_frame(port, host="", at_once=True):
-    return frame(OPEN, struct.pack(">H", port) + host.encode(), ANSWER_AT_ONCE if at_once else 0)
+    stream, patience = bytes(16), 0  # a plain carrier's bytes cannot be resumed
+    return frame(OPEN, struct.pack(">H16sH", port, stream, patience) + host.encode(), ANSWER_AT_ONCE if at_once else 0)
 
 
 def recv_frame_header(channel):
