@@ -20,6 +20,7 @@ KILLS = int(os.environ.get("CHUANTOU_KILLS") or (1000 if SOAK else 40))
 OPEN = int(os.environ.get("CHUANTOU_OPEN_STREAMS") or (1000 if SOAK else 300))
 STREAMS = int(os.environ.get("CHUANTOU_STREAMS") or (100_000 if SOAK else 6_000))
 BACK_WITHIN = 5.0  # seconds from the server's return to the last stream that goes on
+LONGEST_SILENCE = 40.0  # seconds; what kills in a row and a dead carrier each time can add up to
 LONG, SHORT = 12, 8  # transfers that last through the whole storm, and those that come and go in it
 
 
@@ -159,6 +160,7 @@ class Chance(IntegrationTest):
         print(f"\n{KILLS} kills in {time.monotonic() - begin:.0f} s: {dict(storm.counts)}; {LONG} long and {finished + len(opened)} short transfers, "
               f"{refused} refused before they were open; longest silence {silence:.1f} s; A: {vars(stats(rig.a))}", file=sys.stderr, flush=True)
         self.assertGreaterEqual(stats(rig.a).resumes, KILLS // 4)
+        self.assertLess(silence, seconds(LONGEST_SILENCE), "a transfer was forgotten for a while")
         for each in (rig.a, rig.b):
             self.assertTrue(each.process.running)
 

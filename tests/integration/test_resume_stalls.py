@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Paths that die without a word, programs that sleep, and connections whose patience ends."""
+import json
 import signal
 import threading
 import time
@@ -170,6 +171,27 @@ class Patience(IntegrationTest):
             client.wait_registered(after=mark, timeout=30)
         again = rig.start(2, up=100_000, down=100_000)
         rig.transfers.wait_done(again, 30)
+
+    def test_of_one_proxy(self):
+        """A proxy may have its own: its connections end, those of the others wait."""
+        rig = Rig(self, doors=False)
+        ports = [rig.port]
+        for flags in (patience(2), patience(0)):
+            rig.a.command("proxy", "create", "--local-port", "0", "--name", f"brief-{flags[1]}", "--target-client", "B", "--target-port",
+                          str(rig.transfers.port), *flags)
+            proxies = json.loads(rig.a.command("proxy", "list", "--json").stdout)["proxies"]
+            ports.append(next(each["localPort"] for each in proxies if each.get("name") == f"brief-{flags[1]}"))
+        usual, brief, none = [rig.transfers.start(port, pace=PACE) for port in ports]
+        rig.transfers.wait_moving([usual, brief, none], 50_000)
+        begin = time.monotonic()
+        rig.end_server()
+        self.assertLess(max(self.ended(self.both_ends([none]), 10)) - begin, seconds(4))
+        times = self.ended(self.both_ends([brief]), 2 + 10)
+        self.assertGreater(min(times) - begin, 1.5)
+        rig.transfers.check([usual])
+        rig.relay.start()
+        rig.goes_on([usual])
+        rig.completes([usual])
 
     def test_an_outage_just_within_it(self):
         rig = Rig(self, doors=False, args=patience(8))

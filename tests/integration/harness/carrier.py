@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from .net import recv_exactly
-from .protocol import ACCEPT, OPEN, PING, PONG, REJECT, frame, recv_frame_header
+from .protocol import ACCEPT, ANSWER_AT_ONCE, OPEN, PING, PONG, REJECT, frame, recv_frame_header
 from .timing import seconds
 
 DATA, FIN, RESET, SEAL, ACK, RESUME, RESUMED, SWITCH, WINDOW, ACK_EVERY = range(6, 16)
-AT_ONCE, ANSWERED = 1, 2
+ANSWERED = 2  # flag of RESUME and RESUMED
 NAMES = {OPEN: "OPEN", ACCEPT: "ACCEPT", REJECT: "REJECT", PING: "PING", PONG: "PONG", DATA: "DATA", FIN: "FIN", RESET: "RESET", ACK: "ACK",
          RESUME: "RESUME", RESUMED: "RESUMED", SWITCH: "SWITCH", WINDOW: "WINDOW", ACK_EVERY: "ACK_EVERY"}
 
@@ -60,7 +60,7 @@ class Carrier:
     def send(self, kind, payload=b"", flags=0):
         self.line.sendall(frame(kind, payload, flags))
 
-    def open(self, port, stream, flags=AT_ONCE, **more):
+    def open(self, port, stream, flags=ANSWER_AT_ONCE, **more):
         self.send(OPEN, opening(port, stream, **more), flags)
 
     def resume(self, port, stream, position, age_ms=1000, flags=ANSWERED, **more):
