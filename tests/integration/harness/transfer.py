@@ -91,7 +91,8 @@ class Transfer:
         self.number, self.order = number, order
         self.user, self.service = user, service
         self.failure = None
-        self.opened = False
+        self.met = False  # its first bytes have reached the service
+        self.opened = False  # and the service's the user
 
     @property
     def ends(self):
@@ -318,6 +319,7 @@ class Transfers:
             self.broken = f"a connection began with {head!r}, which is {'there already' if transfer else 'no transfer'}"
             connection.close()
             return
+        transfer.met = True
         transfer.service.socket = connection
         transfer.service.to_say = _HELLO
         self._attach(transfer, transfer.service, transfer.user)
