@@ -3,7 +3,6 @@
 import base64
 import collections
 import concurrent.futures
-import datetime
 import itertools
 import json
 import os
@@ -13,13 +12,11 @@ import socket
 import ssl
 import threading
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
-from cryptography.x509.oid import NameOID
 
 from harness import (Client, IntegrationTest, TcpService, connect, echo, expect_eof, expect_reset, expect_reset_user, main, need,
                      random_bytes, recv_exactly, roundtrip, seconds, serve_echo, serve_udp_echo, wait_until)
+from harness.carrier import tls
 from harness.middle import DOWN, MODES, UP, Middle, Tamper, is_of_flow, is_resumed, random_seed
 from harness.net import abandon
 from harness.protocol import AT_ONCE, PLAIN, ControlChannel, Identity, UdpEnd, new_key, open_frame
@@ -366,22 +363,10 @@ class Mallory:
         self.control = ControlChannel(test, server.port)
         test.assertTrue(self.control.register("M", server.token, key=self.identity)["success"])
         self.raw, self.decrypted, self.greeted = bytearray(), bytearray(), 0
-        key = Ed25519PrivateKey.generate()
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "B")])
-        now = datetime.datetime(2020, 1, 1)
-        certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-                       .not_valid_before(now).not_valid_after(datetime.datetime(2099, 1, 1)).sign(key, None))
-        self.file = test.tmp / "mallory.pem"
-        self.file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM))
 
     def tls(self, server_side):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        if not server_side:
-            context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.load_cert_chain(self.file)
-        return context
+        # Neither the key that M has registered with nor anybody else's.
+        return tls(Identity(), server_side)
 
     def receive_all(self, encrypted):
         """Takes part in every session, from now on; as far as it can."""

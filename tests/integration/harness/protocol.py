@@ -39,8 +39,8 @@ class Identity:
 
     def __init__(self, temporary=False):
         self.temporary = temporary
-        self._private = Ed25519PrivateKey.generate()
-        self.public = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.private = Ed25519PrivateKey.generate()
+        self.public = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     @property
     def text(self):
@@ -51,7 +51,7 @@ class Identity:
         return {"publicKey": self.text, **({"temporaryKey": True} if self.temporary else {})}
 
     def signature(self, challenge, client_id):
-        return self._private.sign(b"chuantou-identity-v1\0" + bytes.fromhex(challenge) + b"\0" + client_id.encode()).hex()
+        return self.private.sign(b"chuantou-identity-v1\0" + bytes.fromhex(challenge) + b"\0" + client_id.encode()).hex()
 
 
 KEYLESS = object()  # instead of an Identity: a client that has none
@@ -172,9 +172,14 @@ def open_frame(port, host="", at_once=True):
     return frame(OPEN, struct.pack(">H16sH", port, stream, patience) + host.encode(), ANSWER_AT_ONCE if at_once else 0)
 
 
+def recv_frame_header(channel):
+    """(type, flags, length)"""
+    return struct.unpack(">BBH", recv_exactly(channel, 4))
+
+
 def read_frame(channel):
     """(type, flags, payload)"""
-    kind, flags, length = struct.unpack(">BBH", recv_exactly(channel, 4))
+    kind, flags, length = recv_frame_header(channel)
     return kind, flags, recv_exactly(channel, length)
 
 
