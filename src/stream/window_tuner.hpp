@@ -23,12 +23,16 @@ class WindowTuner {
       mark(now, acked);
       return;
     }
-    if (acked - markAcked_ < 4 * limit_) return;
+    // At the beginning quickly; later only what lasts counts.
+    if (acked - markAcked_ < (plateaus_ < kSettled ? 2 : 8) * limit_) return;
     const double seconds = std::chrono::duration<double>(now - markAt_).count();
     const double rate = static_cast<double>(acked - markAcked_) / (seconds > 1e-6 ? seconds : 1e-6);
     if (rate > kWorthwhile * bestRate_ && limit_ < kMost) {
       bestRate_ = rate;
       limit_ *= 2;
+      plateaus_ = 0;
+    } else if (plateaus_ < kSettled) {
+      ++plateaus_;
     }
     limited_ = false;
     mark(now, acked);
@@ -36,11 +40,13 @@ class WindowTuner {
   /// Another path, another speed.
   void onNewCarrier() noexcept {
     bestRate_ = 0;
+    plateaus_ = 0;
     markAt_ = TimePoint{};
   }
 
  private:
   static constexpr double kWorthwhile = 1.25;
+  static constexpr int kSettled = 3;
   void mark(TimePoint now, std::uint64_t acked) noexcept {
     markAt_ = now;
     markAcked_ = acked;
@@ -48,6 +54,7 @@ class WindowTuner {
 
   std::size_t limit_ = kLeast;
   double bestRate_ = 0;
+  int plateaus_ = 0;  ///< rounds without being faster
   TimePoint markAt_{};
   std::uint64_t markAcked_ = 0;
   bool limited_ = false;

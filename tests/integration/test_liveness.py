@@ -110,7 +110,7 @@ class Asleep(Liveness):
         """After a minute, here a second, the connections of a client that stays silent are given up."""
         relay = self.server(args=["--heartbeat-interval", "300", "--heartbeat-timeout", "1500", "--return-timeout", "1000"])
         b = self.client(relay, "B")
-        port = self.client(relay, "A", f"B:{self.service.port}").local_port(f"B:{self.service.port}")
+        port = self.client(relay, "A", f"B:{self.service.port}", args=["--patience", "1"]).local_port(f"B:{self.service.port}")
         with connect(port) as user:
             roundtrip(user, b"before")
             self.freeze(b)
@@ -218,7 +218,7 @@ class Elsewhere(Liveness):
 
                 watcher = threading.Thread(target=by_server)
                 watcher.start()
-                self.b.log.wait("nothing heard for too long", after=log, timeout=FOUND_WITHIN + 2)
+                self.b.log.wait("was lost: ", after=log, timeout=FOUND_WITHIN + 2)
                 self.within(FOUND_WITHIN, begin, "found by the client")
                 watcher.join()
                 self.assertTrue(found and found[0] <= seconds(FOUND_WITHIN), f"found by the server: {found}")
