@@ -1,6 +1,7 @@
 # Sourced by setup.sh and tests/run.sh: installs what is missing of the named packages of the distribution.
 
 build_packages="g++ cmake ninja-build pkg-config ccache libasio-dev libwebsocketpp-dev rapidjson-dev libfmt-dev libssl-dev
+  libminiupnpc-dev
   libspdlog-dev libcli11-dev libtomlplusplus-dev catch2 curl"
 
 install_packages() {

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 preset=${1:-dev}
 [ $# -gt 0 ] && shift
 . cmake/packages.sh
-packages="$build_packages $(tr '\n' ' ' < tests/integration/packages.txt)"
+packages="$build_packages $(cat tests/integration/packages.txt tests/netlab/packages.txt | sort -u | tr '\n' ' ')"
 # A newer Node.js than the distribution's brings npm along, and does not go with its package.
 if command -v npm >/dev/null; then packages=$(printf '%s\n' $packages | grep -vxE 'nodejs|npm' | tr '\n' ' '); fi
 [ "$preset" = clang ] && packages="$packages clang libclang-rt-14-dev"

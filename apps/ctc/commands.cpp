@@ -31,7 +31,10 @@ constexpr Phrase kStateNow{"{0} (uptime {1}, pid {2}, version {3})", "{0}（已�
 constexpr Phrase kId{"id", "标识"};
 constexpr Phrase kKey{"key", "密钥"};
 constexpr Phrase kServer{"server", "服务器"};
+constexpr Phrase kStreams{"Interrupted", "中断"};
+constexpr Phrase kStreamsNow{"{0} times; {1} resumed, {2} given up, {3} sent again", "{0} 次；恢复 {1}，放弃 {2}，重发 {3}"};
 constexpr Phrase kServerNow{"{0} (connected for {1}, {2} reconnects)", "{0}（已连接 {1}，重连 {2} 次）"};
+constexpr Phrase kWay{"reached by", "连接方式"};
 constexpr Phrase kRoundTrip{"round trip", "往返时间"};
 constexpr Phrase kNotMeasured{"not measured yet", "尚未测量"};
 constexpr Phrase kLastError{"last error", "最近错误"};
@@ -123,6 +126,7 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
   if (s.textOr("state") == "registered") {
     fields.emplace_back(title(kServer), say(language, kServerNow, s.textOr("server"), duration(s, "connectedForMs"),
                                             s.numberOr("reconnects")));
+    if (s.textOr("way") != s.textOr("server")) fields.emplace_back(title(kWay), s.textOr("way"));
     const std::int64_t rtt = s.numberOr("rttUs");
     fields.emplace_back(title(kRoundTrip),
                         rtt > 0 ? daemon::humanRoundTrip(microseconds{rtt}) : say(language, kNotMeasured));
@@ -133,6 +137,10 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
   fields.emplace_back(title(kOpen), say(language, kOpenNow, s.numberOr("outboundActive"), s.numberOr("inboundActive"),
                                         s.numberOr("outboundTotal"), s.numberOr("inboundTotal")));
   fields.emplace_back(title(kTraffic), say(language, kTrafficNow, bytes(s, "bytesUp"), bytes(s, "bytesDown")));
+  if (const auto streams = s.object("streams"); streams && streams->numberOr("stalls") > 0) {
+    fields.emplace_back(title(kStreams), say(language, kStreamsNow, streams->numberOr("stalls"), streams->numberOr("resumes"),
+                                             streams->numberOr("givenUp"), bytes(*streams, "repeatedBytes")));
+  }
   return daemon::renderFields(fields, colour) + "\n" + proxiesText(s, language, colour);
 }
 
@@ -188,6 +196,7 @@ int createProxy(const ClientOptions& options) {
   json.field("protocol", daemon::protocolName(options.proxy.protocol));
   json.field("encryption", daemon::encryptionName(options.proxy.encryption));
   if (!options.proxy.name.empty()) json.field("name", options.proxy.name);
+  if (options.proxy.patience) json.field("patienceMs", static_cast<std::int64_t>(options.proxy.patience->count()));
   if (options.udpIdleTimeoutGiven) {
     json.field("udpIdleTimeoutMs", static_cast<std::int64_t>(options.proxy.udpIdleTimeout.count()));
   }

@@ -12,6 +12,7 @@ int showClient(const ClientOptions& options);  ///< status, clients, proxy list
 int createProxy(const ClientOptions& options);
 int deleteProxy(const ClientOptions& options);
 int pingPeer(const ClientOptions& options);
+int netcheck(const ClientOptions& options);  ///< needs no running client
 int showIdentity(const ClientOptions& options);
 int exportIdentity(const ClientOptions& options);
 int importIdentity(const ClientOptions& options);

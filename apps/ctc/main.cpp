@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
         return deleteProxy(options);
       case ClientCommand::ping:
         return pingPeer(options);
+      case ClientCommand::netcheck:
+        return netcheck(options);
       case ClientCommand::identityShow:
         return showIdentity(options);
       case ClientCommand::identityExport:

@@ -24,6 +24,14 @@ constexpr Phrase kProxyCreate{"Open a local port that leads to a port of another
 constexpr Phrase kProxyList{"List the open proxies", "列出已打开的代理"};
 constexpr Phrase kProxyDelete{"Close a proxy", "关闭一个代理"};
 constexpr Phrase kPing{"Measure the round trip to another client", "测量到另一个客户端的往返时间"};
+constexpr Phrase kNetcheck{"Find out what NAT this machine is behind, and what that means for direct connections; needs no running ctc",
+                           "检测本机所处的 NAT 及其对直连的影响；无需 ctc 正在运行"};
+constexpr Phrase kNetcheckStun{"A STUN server to ask; repeatable (default: that of the running ctc, else a few public ones)",
+                               "要询问的 STUN 服务器；可重复（默认：正在运行的 ctc 的服务器，否则为几个公共服务器）"};
+constexpr Phrase kNetcheckServer{"A chuantou server to ask and to measure, ws://HOST:8200; repeatable",
+                                 "要询问并测量延迟的 chuantou 服务器，ws://主机:8200；可重复"};
+constexpr Phrase kNetcheckLifetime{"Also find out how long idle mappings live, waiting this long at most",
+                                   "同时检测空闲映射的保留时间，最多等待这么久"};
 constexpr Phrase kJson{"Print JSON", "输出 JSON"};
 
 constexpr Phrase kServer{"The server (default ws://127.0.0.1:8200); wss:// for TLS",
@@ -32,6 +40,10 @@ constexpr Phrase kFingerprint{"The key that a wss:// server must show: sha256:..
                               "wss:// 服务器必须出示的密钥：其加入命令中的 sha256:...（默认：由系统 CA 判断）"};
 constexpr Phrase kDataTls{"TLS to the server for data channels as well (wss:// only; slower, hides which sessions there are)",
                           "到服务器的数据通道也使用 TLS（仅 wss://；较慢，可隐藏会话信息）"};
+constexpr Phrase kProxyOut{"The way out: http://[USER:PASSWORD@]HOST:PORT, socks5://..., or none (default: what the environment says, and directly)",
+                           "出口代理：http://[用户:密码@]主机:端口、socks5://... 或 none（默认：按环境变量，并尝试直连）"};
+constexpr Phrase kFallback{"A port where the server is tried as well, with TLS (default 443); 0: none",
+                           "同时尝试的服务器端口，使用 TLS（默认 443）；0：不尝试"};
 constexpr Phrase kId{"This client's name for others (default: a random one, kept in the data dir)",
                      "本客户端的标识（默认：随机生成并保存在数据目录）"};
 constexpr Phrase kToken{"The server's token; it is never sent", "服务器的令牌；令牌本身从不发送"};
@@ -52,6 +64,8 @@ constexpr Phrase kEncryption{
 constexpr Phrase kIdentityFile{
     "This client's private key, made where it is missing (default: identity.pem in the data dir)",
     "本客户端的私钥文件，不存在时自动创建（默认：数据目录中的 identity.pem）"};
+constexpr Phrase kPatience{"How long connections wait for another way when they have lost theirs (default 60; 0: not at all)",
+                           "连接断路后等待新通路的时间（默认 60；0 为不等待）"};
 constexpr Phrase kUdpIdle{"Forget a UDP flow after this silence (default 60)", "UDP 流在多久无数据后被清除（默认 60）"};
 constexpr Phrase kLogLevel{"How much to log (default info)", "日志级别（默认 info）"};
 constexpr Phrase kLogFormat{"How to log (default text)", "日志格式（默认 text）"};
@@ -92,6 +106,7 @@ constexpr Phrase kPeerKey{"Its key, as its ctc identity prints it: ed25519:…",
                           "它的密钥，即对方 ctc identity 的输出：ed25519:…"};
 
 constexpr std::uint64_t kMaxUdpIdleSeconds = 24 * 3600;
+constexpr std::uint64_t kMaxPatienceSeconds = 18 * 3600;
 
 /// The values that need a second look after parsing.
 struct Raw {
@@ -103,9 +118,12 @@ struct Raw {
   std::string protocol = "both";
   std::vector<std::string> local;
   std::uint64_t adminPort = 8201;
+  std::uint64_t fallbackPort = 443;
   std::uint64_t localPort = 0;
   std::uint64_t targetPort = 0;
   std::uint64_t udpIdleSeconds = 60;
+  std::uint64_t patienceSeconds = 60;
+  CLI::Option* patienceOption = nullptr;  ///< of proxy create
   CLI::Option* adminPortOption = nullptr;
   CLI::Option* udpIdleOption = nullptr;  ///< of proxy create
 };
@@ -120,6 +138,8 @@ Flags addRun(CLI::App& program, ClientOptions& options, Raw& raw) {
   run.text("--token", options.token, "TOKEN", kToken);
   run.text("--fingerprint", options.fingerprint, "SHA256", kFingerprint);
   run.toggle("--data-tls", options.dataTls, kDataTls);
+  run.text("--proxy", options.wayOut, "URL", kProxyOut);
+  run.number("--fallback-port", raw.fallbackPort, 0, 65535, "PORT", kFallback);
   run.list("-L,--local", raw.local, "SPEC", kLocal)->check([language](const std::string& given) {
     try {
       daemon::parseLocalFlag(given, language);
@@ -133,6 +153,7 @@ Flags addRun(CLI::App& program, ClientOptions& options, Raw& raw) {
   run.choice("--encryption", raw.encryption, {"end-to-end", "none"}, kEncryption);
   run.text("--identity", options.identityFile, "FILE", kIdentityFile);
   run.number("--udp-idle-timeout", raw.udpIdleSeconds, 1, kMaxUdpIdleSeconds, "SECONDS", kUdpIdle);
+  run.number("--patience", raw.patienceSeconds, 0, kMaxPatienceSeconds, "SECONDS", kPatience);
   run.choice("--log-level", raw.level, {"trace", "debug", "info", "warn", "error", "off"}, kLogLevel);
   run.choice("--log-format", raw.format, {"text", "json"}, kLogFormat);
   run.config(raw.config);
@@ -153,6 +174,7 @@ void addProxy(CLI::App& program, ClientOptions& options, Raw& raw) {
   create.choice("--protocol", raw.protocol, {"tcp", "udp", "both"}, kProtocol);
   create.choice("--encryption", raw.encryption, {"end-to-end", "none"}, kProxyEncryption);
   create.text("--name", options.proxy.name, "NAME", kName);
+  raw.patienceOption = create.number("--patience", raw.patienceSeconds, 0, kMaxPatienceSeconds, "SECONDS", kPatience);
   raw.udpIdleOption =
       create.number("--udp-idle-timeout", raw.udpIdleSeconds, 1, kMaxUdpIdleSeconds, "SECONDS", kUdpIdle);
   create.common(options.dataDir, raw.lang);
@@ -180,6 +202,14 @@ void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   flags.number("--interval", options.intervalMs, 0, 3'600'000, "MS", kInterval);
   ping.add_flag("--json", options.json, kJson.in(language));
   flags.common(options.dataDir, raw.lang);
+
+  CLI::App& netcheck = addCommand(program, "netcheck", kNetcheck, language);
+  Flags checked{netcheck, language};
+  checked.list("--stun", options.stunServers, "HOST:PORT", kNetcheckStun);
+  checked.list("--server", options.serverUrls, "URL", kNetcheckServer);
+  checked.number("--lifetime", options.lifetimeSeconds, 1, 3600, "SECONDS", kNetcheckLifetime);
+  netcheck.add_flag("--json", options.json, kJson.in(language));
+  checked.common(options.dataDir, raw.lang);
 }
 
 void addIdentity(CLI::App& program, ClientOptions& options, Raw& raw) {
@@ -222,6 +252,7 @@ ClientCommand chosenCommand(const CLI::App& program) {
   if (name == "status") return ClientCommand::status;
   if (name == "clients") return ClientCommand::clients;
   if (name == "ping") return ClientCommand::ping;
+  if (name == "netcheck") return ClientCommand::netcheck;
   if (name == "run") return ClientCommand::run;
   const auto verbs = first->get_subcommands();
   if (verbs.empty()) return name == "peers" ? ClientCommand::peersList : ClientCommand::identityShow;
@@ -240,9 +271,11 @@ ClientCommand chosenCommand(const CLI::App& program) {
 void finishRun(ClientOptions& options, const Raw& raw) {
   options.language = daemon::chooseLanguage(raw.lang);
   daemon::parseEncryption(raw.encryption, options.encryption);
+  options.fallbackPort = static_cast<std::uint16_t>(raw.fallbackPort);
   options.adminPort = static_cast<std::uint16_t>(raw.adminPort);
   options.adminPortGiven = raw.adminPortOption->count() > 0;
   options.udpIdleTimeout = std::chrono::seconds{raw.udpIdleSeconds};
+  options.patience = std::chrono::seconds{raw.patienceSeconds};
   options.logLevel = daemon::parseLogLevel(raw.level).value_or(LogLevel::info);
   options.logFormat = raw.format == "json" ? daemon::LogFormat::json : daemon::LogFormat::text;
   for (const std::string& text : raw.local) {
@@ -257,6 +290,7 @@ void finishProxyCreate(ClientOptions& options, const Raw& raw) {
   options.proxy.targetPort = static_cast<std::uint16_t>(raw.targetPort);
   daemon::parseProtocol(raw.protocol, options.proxy.protocol);
   daemon::parseEncryption(raw.encryption, options.proxy.encryption);
+  if (raw.patienceOption->count() > 0) options.proxy.patience = std::chrono::seconds{raw.patienceSeconds};
   options.udpIdleTimeoutGiven = raw.udpIdleOption->count() > 0;
   options.proxy.udpIdleTimeout = std::chrono::seconds{raw.udpIdleSeconds};
   const auto bad = [&](const Phrase& phrase, const std::string& value) {

@@ -21,6 +21,7 @@ enum class ClientCommand {
   proxyList,
   proxyDelete,
   ping,
+  netcheck,
   identityShow,
   identityExport,
   identityImport,
@@ -40,6 +41,8 @@ struct ClientOptions {
   std::string token;
   std::string fingerprint;
   bool dataTls = false;
+  std::string wayOut;  ///< --proxy; empty: the environment's
+  std::uint16_t fallbackPort = 443;
   std::uint16_t adminPort = 8201;
   bool adminPortGiven = false;
   std::vector<std::string> allow;
@@ -47,10 +50,16 @@ struct ClientOptions {
   Encryption encryption = Encryption::end_to_end;
   std::vector<ProxyOptions> local;  ///< -L
   std::chrono::milliseconds udpIdleTimeout{60'000};
+  std::chrono::milliseconds patience{60'000};
   LogLevel logLevel = LogLevel::info;
   daemon::LogFormat logFormat = daemon::LogFormat::text;
 
-  bool json = false;   ///< status, clients, proxy list, ping, identity, peers
+  // netcheck
+  std::vector<std::string> stunServers;
+  std::vector<std::string> serverUrls;
+  std::uint64_t lifetimeSeconds = 0;
+
+  bool json = false;   ///< status, clients, proxy list, ping, netcheck, identity, peers
   ProxyOptions proxy;  ///< proxy create
   bool udpIdleTimeoutGiven = false;
   std::string which;  ///< proxy delete: a port or a name

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "chuantou/client.hpp"
+#include "chuantou/nat_detector.hpp"
 #include "ctc/commands.hpp"
 #include "ctc/state_reporter.hpp"
 #include "daemon/client_api.hpp"
@@ -50,8 +51,11 @@ ClientConfig configOf(const ClientOptions& options, const daemon::RunningDaemon&
   config.token = options.token;
   config.serverFingerprint = options.fingerprint;
   config.dataTls = options.dataTls;
+  config.proxy = options.wayOut;
+  config.fallbackPort = options.fallbackPort;
   config.allow = options.allow;
   config.encryption = options.encryption;
+  config.patience = options.patience;
   config.identityFile = options.identityFile;
   if (self.hasState()) {
     if (config.identityFile.empty()) config.identityFile = self.file(daemon::kIdentityFileName);
@@ -114,7 +118,10 @@ int runClient(const ClientOptions& options) {
 
   // Before anything else starts: a port in use is the user's mistake to mend, and nothing of this run should be seen.
   for (const ProxyOptions& local : options.local) openProxy(client, local);
-  daemon::ClientApi api{client, store.get(), daemon::ApiGuard{self.token(), true}, options.udpIdleTimeout};
+  NatDetectorConfig natConfig;
+  natConfig.serverUrls = {options.serverUrl};
+  NatDetector detector{natConfig};
+  daemon::ClientApi api{client, detector, store.get(), daemon::ApiGuard{self.token(), true}, options.udpIdleTimeout};
   auto admin = openAdminPort(options, [&api](const net::HttpRequest& request) { return api.handle(request); });
   if (store) openStoredProxies(client, *store, options);
   const std::string url = fmt::format("http://127.0.0.1:{}", admin->port());
@@ -127,6 +134,7 @@ int runClient(const ClientOptions& options) {
   stop.wait();
   self.unpublish();
   client.stop();
+  detector.stop();  // whoever asks the admin API for a report waits no longer
   admin.reset();
   return reporter.failed() ? daemon::kExitFailed : daemon::kExitDone;
 }

@@ -38,6 +38,7 @@ constexpr Phrase kConnectionsNow{"{0} open ({1} accepted, {2} rejected)", "{0} �
 constexpr Phrase kRelayed{"relayed", "中继流量"};
 constexpr Phrase kRelayedNow{"{0} of TCP, {1} of UDP in {2} datagrams ({3} dropped)",
                              "TCP {0}，UDP {1}（{2} 个数据报，丢弃 {3} 个）"};
+constexpr Phrase kStunNow{"{0} requests, {1} answers, {2} refused", "{0} 个请求，{1} 个应答，拒绝 {2} 个"};
 constexpr Phrase kLimitColumn{"LIMIT", "限制"};
 constexpr Phrase kNowColumn{"NOW", "当前"};
 constexpr Phrase kMostColumn{"AT MOST", "上限"};
@@ -100,7 +101,8 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
        {title(kConnections), say(language, kConnectionsNow, s.numberOr("connections"), s.numberOr("acceptedTotal"),
                                  s.numberOr("rejectedTotal"))},
        {title(kRelayed), say(language, kRelayedNow, bytes(s, "relayedBytes"), bytes(s, "relayedDatagramBytes"),
-                             s.numberOr("relayedDatagrams"), s.numberOr("droppedDatagrams"))}},
+                             s.numberOr("relayedDatagrams"), s.numberOr("droppedDatagrams"))},
+       {"STUN", say(language, kStunNow, s.numberOr("stunRequests"), s.numberOr("stunAnswers"), s.numberOr("stunRefused"))}},
       colour) + limitsText(s, language, colour);
 }
 

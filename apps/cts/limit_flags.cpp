@@ -23,6 +23,7 @@ constexpr Phrase kMessage{"Longest message of a client, 4096 to 65536 (default 6
                           "客户端消息的最大字节数，4096 到 65536（默认 65536）"};
 constexpr Phrase kQueued{"Bytes that may wait for a client that does not read (default 8388608)",
                          "客户端不读取时可排队的字节数（默认 8388608）"};
+constexpr Phrase kStun{"STUN answers to one address (default 6000)", "单个地址每分钟的 STUN 应答数（默认 6000）"};
 
 }  // namespace
 
@@ -37,6 +38,7 @@ void addLimitFlags(Flags& run, LimitOptions& limits) {
   run.number("--max-sessions-per-client", limits.sessionsPerClient, 1, kMost, "N", kSessions);
   run.number("--max-message-bytes", limits.messageBytes, 4'096, 65'536, "BYTES", kMessage);
   run.number("--max-queued-bytes", limits.queuedBytes, 4'096, std::uint64_t{1} << 40, "BYTES", kQueued);
+  run.number("--max-stun-per-minute", limits.stunPerMinute, 1, kMost, "N", kStun);
 }
 
 void LimitOptions::applyTo(ServerConfig& config) const {
@@ -50,6 +52,7 @@ void LimitOptions::applyTo(ServerConfig& config) const {
   config.maxSessionsPerClient = sessionsPerClient;
   config.maxMessageBytes = messageBytes;
   config.maxQueuedBytes = queuedBytes;
+  config.maxStunPerMinute = stunPerMinute;
 }
 
 }  // namespace chuantou::apps

@@ -1,5 +1,7 @@
 #include "cts/options.hpp"
 
+#include "base/endpoint_text.hpp"
+
 #include "cts/limit_flags.hpp"
 
 namespace chuantou::apps {
@@ -40,11 +42,16 @@ constexpr Phrase kJson{"Print JSON", "输出 JSON"};
 constexpr Phrase kHost{"Address to listen on (default: all)", "监听地址（默认：全部）"};
 constexpr Phrase kPort{"TCP and UDP port (default 8200); 0: the system chooses",
                        "TCP 和 UDP 端口（默认 8200）；0：由系统选择"};
+constexpr Phrase kExtraPort{"Another TCP port that is the same, such as 443; repeatable", "另一个作用相同的 TCP 端口，例如 443；可重复"};
+constexpr Phrase kNoPort{"{0} is not a port", "{0} 不是端口"};
 constexpr Phrase kToken{"What clients must prove to know; it is never sent (default: one made at the first start)",
                         "客户端必须证明知道的令牌；令牌本身从不发送（默认：首次启动时生成）"};
 constexpr Phrase kTokenFile{"A file that holds it", "存放令牌的文件"};
 constexpr Phrase kPublicHost{"The host in the command that joins a client (default: this machine's address)",
                              "加入命令中的主机名（默认：本机地址）"};
+constexpr Phrase kStunAlt{"A second address of this machine, where STUN is answered too: clients then find out what their NAT does "
+                          "(default port: the next one)",
+                          "本机的第二个地址，同样应答 STUN，使客户端能够检测其 NAT 的行为（默认端口：下一个端口）"};
 constexpr Phrase kKeyless{"Let clients without a key register: for tests and trusted networks",
                           "允许没有密钥的客户端注册：用于测试和可信网络"};
 constexpr Phrase kAnonymous{"Let anyone who reaches the port register", "允许任何能访问该端口的人注册"};
@@ -59,9 +66,11 @@ constexpr Phrase kHandshake{"Deadline for the first bytes and for registering (d
                             "首字节和注册的时限（默认 10000）"};
 constexpr Phrase kPairing{"Deadline for both ends of a session to come (default 15000)",
                           "会话两端到齐的时限（默认 15000）"};
-constexpr Phrase kInterval{"How often clients say that they are alive (default 20000)", "客户端心跳间隔（默认 20000）"};
-constexpr Phrase kTimeout{"Silence after which a client is dead (default 60000)",
-                          "多久没有心跳即判定客户端掉线（默认 60000）"};
+constexpr Phrase kInterval{"How often clients say that they are alive (default 4000)", "客户端心跳间隔（默认 4000）"};
+constexpr Phrase kTimeout{"Silence after which a client is dead (default 9000)",
+                          "多久没有心跳即判定客户端掉线（默认 9000）"};
+constexpr Phrase kReturn{"How long the TCP connections of a client that fell silent wait for it to come back (default 60000)",
+                         "客户端失去心跳后，其 TCP 连接为它保留多久（默认 60000）"};
 
 void addTokenCommands(CLI::App& program, ServerOptions& options, std::string& lang) {
   const Language language = options.language;
@@ -115,6 +124,7 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   std::string lang;
   std::string config;
   std::uint64_t port = options.port;
+  std::vector<std::string> extraPorts;
   std::uint64_t threads = 0;
   std::string level = "info";
   std::string format = "text";
@@ -123,9 +133,13 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   Flags run{runCommand, language};
   run.text("--host", options.host, "HOST", kHost);
   run.number("--port", port, 0, 65535, "PORT", kPort);
+  run.list("--extra-port", extraPorts, "PORT", kExtraPort)->check([language](const std::string& given) {
+    return parsePort(given, true) ? std::string{} : daemon::say(language, kNoPort, given);
+  });
   run.text("--token", options.token, "TOKEN", kToken);
   run.text("--token-file", options.tokenFile, "FILE", kTokenFile);
   run.text("--public-host", options.publicHost, "HOST", kPublicHost);
+  run.text("--stun-alt-address", options.stunAltAddress, "IP[:PORT]", kStunAlt);
   run.toggle("--allow-anonymous", options.allowAnonymous, kAnonymous);
   run.toggle("--allow-keyless", options.allowKeyless, kKeyless);
   run.text("--tls-cert", options.tlsCertificateFile, "FILE", kCertificate);
@@ -135,6 +149,7 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   run.number("--pairing-timeout", options.pairingTimeoutMs, 1, kMaxTimeoutMs, "MS", kPairing);
   run.number("--heartbeat-interval", options.heartbeatIntervalMs, 1, kMaxTimeoutMs, "MS", kInterval);
   run.number("--heartbeat-timeout", options.heartbeatTimeoutMs, 1, kMaxTimeoutMs, "MS", kTimeout);
+  run.number("--return-timeout", options.returnTimeoutMs, 0, kMaxTimeoutMs, "MS", kReturn);
   addLimitFlags(run, options.limits);
   run.choice("--log-level", level, {"trace", "debug", "info", "warn", "error", "off"}, kLogLevel);
   run.choice("--log-format", format, {"text", "json"}, kLogFormat);
@@ -161,6 +176,7 @@ bool readServerOptions(int argc, char** argv, ServerOptions& options, int& exitC
   run.applyConfig();
   options.language = daemon::chooseLanguage(lang);
   options.port = static_cast<std::uint16_t>(port);
+  for (const std::string& extra : extraPorts) options.extraPorts.push_back(*parsePort(extra, true));
   options.threads = static_cast<unsigned>(threads);
   options.logLevel = daemon::parseLogLevel(level).value_or(LogLevel::info);
   options.logFormat = format == "json" ? daemon::LogFormat::json : daemon::LogFormat::text;

@@ -23,6 +23,7 @@ struct LimitOptions {
   std::uint64_t sessionsPerClient = ServerConfig{}.maxSessionsPerClient;
   std::uint64_t messageBytes = ServerConfig{}.maxMessageBytes;
   std::uint64_t queuedBytes = ServerConfig{}.maxQueuedBytes;
+  std::uint64_t stunPerMinute = ServerConfig{}.maxStunPerMinute;
 
   void applyTo(ServerConfig& config) const;
 };
@@ -49,9 +50,11 @@ struct ServerOptions {
   // run
   std::string host;
   std::uint16_t port = 8200;
+  std::vector<std::uint16_t> extraPorts;
   std::string token;
   std::string tokenFile;
   std::string publicHost;
+  std::string stunAltAddress;
   bool allowAnonymous = false;
   bool allowKeyless = false;
   std::string tlsCertificateFile;
@@ -61,8 +64,9 @@ struct ServerOptions {
   daemon::LogFormat logFormat = daemon::LogFormat::text;
   std::uint64_t handshakeTimeoutMs = 10'000;
   std::uint64_t pairingTimeoutMs = 15'000;
-  std::uint64_t heartbeatIntervalMs = 20'000;
-  std::uint64_t heartbeatTimeoutMs = 60'000;
+  std::uint64_t heartbeatIntervalMs = 4'000;
+  std::uint64_t heartbeatTimeoutMs = 9'000;
+  std::uint64_t returnTimeoutMs = 60'000;
   LimitOptions limits;
 
   bool json = false;  ///< status, clients, sessions, token list

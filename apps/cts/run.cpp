@@ -64,11 +64,14 @@ ServerConfig configOf(const ServerOptions& options, const daemon::RunningDaemon&
     config.tlsKeyFile = self.file(daemon::kCertificateKeyFileName);
     daemon::keepServerCertificate(config.tlsCertificateFile, config.tlsKeyFile, options.host);
   }
+  config.extraPorts = options.extraPorts;
   config.threads = options.threads;
   config.handshakeTimeout = std::chrono::milliseconds{options.handshakeTimeoutMs};
   config.pairingTimeout = std::chrono::milliseconds{options.pairingTimeoutMs};
   config.heartbeatInterval = std::chrono::milliseconds{options.heartbeatIntervalMs};
   config.heartbeatTimeout = std::chrono::milliseconds{options.heartbeatTimeoutMs};
+  config.returnTimeout = std::chrono::milliseconds{options.returnTimeoutMs};
+  config.stunAltAddress = options.stunAltAddress;
   options.limits.applyTo(config);
   config.logLevel = options.logLevel;
   config.log = daemon::makeLogSink(options.logFormat);
@@ -100,17 +103,13 @@ int runServer(const ServerOptions& options) {
   };
   daemon::ServerApi api{server, daemon::ApiGuard{self.token(), false}, join};
   detail::ServerAccess::setHttpHandler(server, [&api](const net::HttpRequest& request) { return api.handle(request); });
-  try {
-    server.start();
-  } catch (const Error& error) {
-    if (error.errc() != Errc::port_in_use) throw;
-    throw Error{Errc::port_in_use, error.subject(), "--port"};
-  }
+  server.start();
   if (config.token.empty() && !config.makeToken && !config.allowAnonymous) {
     daemon::printError(daemon::say(options.language, kLoopbackOnly));
   }
   self.publish(adminUrl(server.host(), server.port()));
   daemon::printLine("listening on " + daemon::hostPort(server.host(), server.port()));
+  for (const std::uint16_t port : server.extraPorts()) daemon::printLine("also on port " + std::to_string(port));
   daemon::printLine("join: " + join(server.madeToken()));
   daemon::releaseSpareMemory();
 

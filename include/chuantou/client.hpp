@@ -12,6 +12,7 @@
 #include "chuantou/log.hpp"
 #include "chuantou/proxy.hpp"
 #include "chuantou/stream.hpp"
+#include "chuantou/transport.hpp"
 
 namespace chuantou {
 
@@ -38,10 +39,13 @@ struct ClientConfig {
   /// Of connect() and ping(). `none` also lets peers reach this client without encryption, if they ask for it.
   Encryption encryption = Encryption::end_to_end;
   std::chrono::milliseconds connectTimeout{10'000};      ///< one attempt to reach the server, all its addresses together
-  std::chrono::milliseconds heartbeatInterval{20'000};   ///< how often this side says that it is alive
-  std::chrono::milliseconds heartbeatTimeout{60'000};    ///< silence after which the server is taken for dead
+  std::chrono::milliseconds heartbeatInterval{4'000};    ///< how often this side says that it is alive; the server may want it more often
+  std::chrono::milliseconds heartbeatTimeout{9'000};     ///< silence after which the server is taken for dead
   std::chrono::milliseconds reconnectMin{250};           ///< back-off with full jitter: first ceiling
   std::chrono::milliseconds reconnectMax{30'000};        ///< and last ceiling
+  /// How long streams wait for another way when they have lost their own (0 to 18 h), where ProxyOptions does not say it.
+  /// For streams that peers have opened: theirs, at most this where it is longer than a minute.
+  std::chrono::milliseconds patience{60'000};
   std::size_t maxSessions = 20'000;  ///< forwarded connections and UDP flows at a time, each direction
   std::uint16_t warmCarriers = 64;   ///< most idle paired data channels a TCP proxy keeps ready; 0: none
   /// With wss://: the key that the server must show ("sha256:…", Server::fingerprint()); nothing else of its certificate
@@ -50,6 +54,13 @@ struct ClientConfig {
   /// With wss://: data channels to the server inside TLS too. They carry what the clients have encrypted between them, so
   /// that this hides no more than which sessions there are, and costs the server its splicing.
   bool dataTls = false;
+  /// How to get out: "http://[USER:PASSWORD@]HOST:PORT" (CONNECT), "socks5://…", "none", or empty: what the environment says
+  /// (https_proxy or, for ws://, http_proxy; all_proxy; no_proxy), and directly. UDP does not go through a proxy.
+  std::string proxy = {};
+  /// Where the server is tried as well, always with TLS and under the same name, when its own port does not answer at once: the
+  /// port that the strictest firewalls let through (`cts run --extra-port 443`). 0: nowhere. With ws:// nothing is known of the
+  /// server's key, and none is asked for there.
+  std::uint16_t fallbackPort = 443;
   LogLevel logLevel = LogLevel::info;
   LogSink log = {};
   Language language = Language::english;  ///< of the sentences in log lines
@@ -80,6 +91,32 @@ struct PingResult {
   std::chrono::microseconds rtt;  ///< this client - server - peer and back
 };
 
+/// A TCP connection that is forwarded, or a Stream. It is numbered and acknowledged, and goes on over another way when its
+/// own is lost.
+struct StreamInfo {
+  std::string id;    ///< eight digits
+  std::string peer;
+  std::uint16_t port = 0;   ///< of the service
+  bool outbound = false;    ///< opened here
+  bool attached = false;    ///< it has a way now
+  std::uint64_t resumes = 0;
+  std::uint64_t repeatedBytes = 0;  ///< sent again, since they had not arrived
+  std::chrono::milliseconds lostTime{0};  ///< without a way, all times together
+  std::uint64_t bytesSent = 0;
+  std::uint64_t bytesReceived = 0;
+};
+
+struct StreamEvent {
+  enum class Kind {
+    stalled,  ///< it has lost its way; the two programs see a pause
+    resumed,
+    gave_up,  ///< both programs are reset
+  };
+  Kind kind;
+  StreamInfo stream;
+  std::error_code reason;
+};
+
 struct ClientStats {
   ClientState state = ClientState::stopped;
   std::string serverUrl;
@@ -89,12 +126,20 @@ struct ClientStats {
   std::uint64_t reconnects = 0;    ///< registrations after the first
   std::chrono::milliseconds connectedFor{0};  ///< since the present registration
   std::chrono::microseconds serverRtt{0};     ///< of the last heartbeat; 0: not measured yet
+  std::string serverWay;           ///< how the server is reached now: "ws://host:8200", "wss://host:443 through http://proxy:3128"; empty: it is not
+  std::vector<TransportInfo> transports;  ///< what was tried to reach it, and what came of it
   std::uint64_t outboundActive = 0;  ///< connections and flows opened here, now
   std::uint64_t inboundActive = 0;   ///< connections and flows served here, now
   std::uint64_t outboundTotal = 0;
   std::uint64_t inboundTotal = 0;
   std::uint64_t bytesUp = 0;    ///< payload bytes of finished connections, both roles, towards the server
   std::uint64_t bytesDown = 0;  ///< the same, from the server
+  std::uint64_t streams = 0;        ///< now, both roles, with those that wait for a way
+  std::uint64_t streamStalls = 0;   ///< how often a stream has lost its way
+  std::uint64_t streamResumes = 0;
+  std::uint64_t streamsGivenUp = 0;
+  std::uint64_t repeatedBytes = 0;  ///< sent again after a resumption
+  std::chrono::milliseconds lostTime{0};  ///< without a way, all streams together
 };
 
 /// Lifetime: the destructor stops. Threads: every member is safe from any thread; callbacks run on the client's own
@@ -160,6 +205,10 @@ class Client {
   void onStateChange(std::function<void(ClientState state, std::error_code reason)> handler);
   /// Called for each local connection or flow that could not reach its service, with the reason. Set before start.
   void onSessionRejected(std::function<void(const Error& error)> handler);
+  /// Called when a stream stalls, resumes or is given up. Set before start.
+  void onStreamEvent(std::function<void(const StreamEvent& event)> handler);
+  /// All streams now. Unencrypted connections are not among them.
+  std::vector<StreamInfo> streams() const;
 
  private:
   std::shared_ptr<detail::ClientImpl> impl_;

@@ -34,6 +34,7 @@ enum class Errc {
   system_error,         ///< anything else the operating system reported
   peer_key_changed,     ///< a peer proved another key than the one that is remembered
   certificate_rejected,  ///< the server's certificate is not the pinned one, or nobody vouches for it
+  proxy_refused,        ///< the proxy on the way to the server did not open a tunnel
   // Protocol: said by the other side, or to it.
   protocol_error = 100,  ///< bytes that the protocol does not allow
   version_mismatch,      ///< the two sides speak no common version

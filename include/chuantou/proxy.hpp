@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace chuantou {
@@ -32,6 +33,9 @@ struct ProxyOptions {
   std::string name = {};       ///< for listing and deleting; empty: none
   std::chrono::milliseconds udpIdleTimeout{60'000};  ///< a UDP flow is forgotten after this silence, 1 s to 24 h
   Encryption encryption = Encryption::end_to_end;
+  /// How long a forwarded connection waits for another way when it has lost its own; 0: not at all. The two programs see a
+  /// pause, then it goes on. After it both are reset. Empty: ClientConfig::patience. Not without encryption.
+  std::optional<std::chrono::milliseconds> patience = {};
 };
 
 struct ProxyStats {

@@ -21,6 +21,8 @@ struct ServerAccess;  // the programs' way to the port's HTTP side
 struct ServerConfig {
   std::string host = {};       ///< an address to listen on; empty: all of IPv4 and IPv6, or loopback only without a token
   std::uint16_t port = 8200;   ///< TCP and UDP; 0: the system chooses
+  /// TCP ports that are the same as `port`, for clients whose firewall lets nothing but 443 out, say. 0: the system chooses.
+  std::vector<std::uint16_t> extraPorts = {};
   /// What clients must prove: the token named "main", which only the configuration changes. Empty: anyone who reaches the port
   /// may register, unless the server has other tokens (makeToken, addToken()).
   std::string token = {};
@@ -34,8 +36,9 @@ struct ServerConfig {
   unsigned threads = 0;         ///< relaying threads; 0: one for every two processors, at least one
   std::chrono::milliseconds handshakeTimeout{10'000};   ///< for the first bytes, and for each step to a registration
   std::chrono::milliseconds pairingTimeout{15'000};     ///< a session whose two data channels have not both come is dropped
-  std::chrono::milliseconds heartbeatInterval{20'000};  ///< told to clients
-  std::chrono::milliseconds heartbeatTimeout{60'000};   ///< a client that is silent for this long is dead
+  std::chrono::milliseconds heartbeatInterval{4'000};   ///< told to clients
+  std::chrono::milliseconds heartbeatTimeout{9'000};    ///< a client that is silent for this long is taken for dead
+  std::chrono::milliseconds returnTimeout{60'000};      ///< if it comes back within this time, its TCP connections go on
   // Limits. An "address" is an IPv4 address or an IPv6 /64. A connection is pending until it has registered or brought the
   // key of a session; when there are many of these, random ones are dropped, never a client or a session.
   std::size_t maxConnections = 200'000;      ///< accepted connections at a time; more are closed at once
@@ -53,6 +56,11 @@ struct ServerConfig {
   /// certificate that lives as long as start() to stop().
   std::string tlsCertificateFile = {};
   std::string tlsKeyFile = {};
+  /// The UDP port answers STUN's Binding requests (RFC 8489). "IP" or "IP:PORT": a second address of this machine, on which and on
+  /// whose port it answers them too, so that clients find out what their NAT does (RFC 5780). It needs that port on both
+  /// addresses, and the server's port on the second one. The port is the next one by default; with `port` 0 the system chooses.
+  std::string stunAltAddress = {};
+  std::size_t maxStunPerMinute = 6'000;  ///< answers to one address; as many at once after a minute's rest
   LogLevel logLevel = LogLevel::info;
   LogSink log = {};
   Language language = Language::english;
@@ -125,6 +133,9 @@ struct ServerStats {
   std::uint64_t relayedDatagrams = 0;
   std::uint64_t relayedDatagramBytes = 0;
   std::uint64_t droppedDatagrams = 0;  ///< unknown session, unproved address or a full queue
+  std::uint64_t stunRequests = 0;
+  std::uint64_t stunAnswers = 0;
+  std::uint64_t stunRefused = 0;       ///< requests of addresses that sent too many
   std::vector<ServerLimit> limits;
 };
 
@@ -142,13 +153,15 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// Listens; returns once it accepts. Throws Error: port_in_use, permission_denied, address_unavailable,
-  /// invalid_argument (no token, and an address other than loopback without allowAnonymous), bad_config (a damaged file in
+  /// invalid_argument (no token, and an address other than loopback without allowAnonymous; a stunAltAddress that does not go with
+  /// it), bad_config (a damaged file in
   /// stateDir, with its line; a certificate or key file), system_error (stateDir cannot be written).
   void start();
   /// Closes everything, joins the threads. Idempotent.
   void stop() noexcept;
 
   std::uint16_t port() const noexcept;  ///< the real port; 0 before start()
+  std::vector<std::uint16_t> extraPorts() const;  ///< the real ones; empty before start()
   std::string host() const;             ///< the first address it listens on
   std::vector<ServerClientInfo> clients() const;
   std::vector<ServerSessionInfo> sessions(std::size_t limit = 1000) const;

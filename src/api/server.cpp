@@ -22,6 +22,7 @@ Server::~Server() { impl_->stop(); }
 void Server::start() { impl_->start(); }
 void Server::stop() noexcept { impl_->stop(); }
 std::uint16_t Server::port() const noexcept { return impl_->port(); }
+std::vector<std::uint16_t> Server::extraPorts() const { return impl_->extraPorts(); }
 std::string Server::host() const { return impl_->host(); }
 std::vector<ServerClientInfo> Server::clients() const { return impl_->clients(); }
 std::vector<ServerSessionInfo> Server::sessions(std::size_t limit) const { return impl_->sessions(limit); }

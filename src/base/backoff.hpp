@@ -12,7 +12,8 @@ class Backoff {
  public:
   Backoff(Millis min, Millis max) : min_(min), max_(max), ceiling_(min) {}
 
-  Millis next(RandomSource& random);
+  /// `most`: this wait is not longer, whatever the ceiling; the ceiling grows all the same.
+  Millis next(RandomSource& random, Millis most = Millis::max());
   void reset() noexcept { ceiling_ = min_; }
 
  private:

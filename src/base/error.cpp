@@ -10,6 +10,7 @@ bool isRetryable(Errc code) {
   switch (code) {
     case Errc::timed_out:
     case Errc::server_unreachable:
+    case Errc::proxy_refused:
     case Errc::connection_lost:
     case Errc::name_not_found:
     case Errc::too_many_open_files:

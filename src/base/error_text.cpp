@@ -41,6 +41,8 @@ constexpr Text kTexts[] = {
     {Errc::certificate_rejected, "",
      "the certificate of {0} is not trusted{1}; give the fingerprint of the server's join line with --fingerprint",
      "不信任 {0} 的证书{1}；请用 --fingerprint 指定服务器加入命令中的指纹"},
+    {Errc::proxy_refused, "", "the proxy {0} does not lead to the server{1}; check --proxy or the environment, and what it lets through",
+     "代理 {0} 无法通向服务器{1}；请检查 --proxy 或环境变量，以及代理的放行规则"},
     {Errc::protocol_error, "protocol_error", "{0} broke the protocol{1}", "{0} 违反协议{1}"},
     {Errc::version_mismatch, "version_mismatch",
      "{0} speaks another version of the protocol{1}; install the same version on both sides",

@@ -50,6 +50,14 @@ std::optional<DataKey> DataKey::parse(std::string_view hex) {
 
 std::string DataKey::hex() const { return toHex(bytes); }
 
+StreamId StreamId::random(RandomSource& random) {
+  StreamId id;
+  random.fill(id.bytes);
+  return id;
+}
+
+std::string StreamId::shortHex() const { return toHex(std::span{bytes}.first(4)); }
+
 std::string toString(SessionId id) { return fmt::format("s-{:x}", static_cast<std::uint64_t>(id)); }
 
 std::optional<SessionId> parseSessionId(std::string_view text) {

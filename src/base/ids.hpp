@@ -51,13 +51,26 @@ struct DataKey {
   bool operator==(const DataKey&) const = default;
 };
 
+/// What a stream is known by to its two ends, whatever carries it: 128 random bits of the initiator's choice.
+struct StreamId {
+  std::array<std::uint8_t, 16> bytes{};
+
+  static StreamId random(RandomSource& random);
+  /// The first 8 digits, for logs.
+  std::string shortHex() const;
+  auto operator<=>(const StreamId&) const = default;
+};
+
 /// Clients choose keys: without a salt that they cannot know they could choose them to collide.
 class DataKeyHash {
  public:
   explicit DataKeyHash(RandomSource& random) : salt_{random.next() | 1, random.next() | 1} {}
-  std::size_t operator()(const DataKey& key) const noexcept {
+  std::size_t operator()(const DataKey& key) const noexcept { return of(key.bytes); }
+
+ protected:
+  std::size_t of(const std::array<std::uint8_t, 16>& bytes) const noexcept {
     std::uint64_t half[2];
-    std::memcpy(half, key.bytes.data(), sizeof half);
+    std::memcpy(half, bytes.data(), sizeof half);
     // Multiply-shift of both halves (Dietzfelbinger et al., 1997).
     std::uint64_t h = (half[0] ^ salt_[1]) * salt_[0] ^ (half[1] ^ salt_[0]) * salt_[1];
     h ^= h >> 32;

@@ -79,6 +79,12 @@ TlsContext makeServerClientContext(const std::optional<Fingerprint>& pin) {
   return context;
 }
 
+TlsContext makeUnverifiedClientContext() {
+  TlsContext context = makeTlsContext(TlsRole::client);
+  SSL_CTX_set_verify(context.native(), SSL_VERIFY_NONE, nullptr);
+  return context;
+}
+
 std::optional<Error> certificateError(const TlsSession& session, const std::string& server) {
   const auto* complaint = static_cast<const std::string*>(SSL_get_ex_data(session.native(), complaintIndex()));
   if (!complaint) return std::nullopt;

@@ -45,6 +45,8 @@ std::string_view errcName(Errc code) {
       return "peer_key_changed";
     case Errc::certificate_rejected:
       return "certificate_rejected";
+    case Errc::proxy_refused:
+      return "proxy_refused";
     case Errc::identity_required:
       return "identity_required";
     case Errc::name_taken:

@@ -7,9 +7,11 @@
 
 #include "base/ids.hpp"
 #include "chuantou/version.hpp"
+#include "daemon/nat_report_json.hpp"
 #include "daemon/phrases.hpp"
 #include "daemon/proxy_json.hpp"
 #include "daemon/proxy_text.hpp"
+#include "daemon/transport_json.hpp"
 
 namespace chuantou::daemon {
 
@@ -85,13 +87,19 @@ net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language lan
   if (get && path == "/api/proxies") return proxies();
   if (post && path == "/api/proxies") return createProxy(body().root(), language);
   if (post && path == "/api/ping") return ping(body().root(), language);
+  if (get && path == "/api/netcheck") return netcheck(language);
+  if (post && path == "/api/netcheck") {
+    body().root().onlyFields({});
+    detector_.invalidateCache();
+    return netcheck(language);
+  }
   const bool oneProxy = path.starts_with(kProxiesPrefix) && path.size() > kProxiesPrefix.size();
   if (request.method == "DELETE" && oneProxy) return deleteProxy(path.substr(kProxiesPrefix.size()), language);
   if (get && path == "/api/peers") return knownPeers();
   if (post && path == "/api/peers") return trustPeer(body().root(), language);
   const bool onePeer = path.starts_with(kPeersPrefix) && path.size() > kPeersPrefix.size();
   if (request.method == "DELETE" && onePeer) return forgetPeer(path.substr(kPeersPrefix.size()), language);
-  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/proxies", "/api/ping", "/api/peers"};
+  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/proxies", "/api/ping", "/api/netcheck", "/api/peers"};
   if (oneProxy || onePeer || std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
     throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, path)};
   }
@@ -122,12 +130,22 @@ net::HttpResponse ClientApi::status() {
   json.field("reconnects", stats.reconnects);
   json.field("connectedForMs", milliseconds(stats.connectedFor));
   json.field("rttUs", static_cast<std::int64_t>(stats.serverRtt.count()));
+  json.field("way", stats.serverWay);
+  writeTransports(json, "transports", stats.transports);
   json.field("outboundActive", stats.outboundActive);
   json.field("inboundActive", stats.inboundActive);
   json.field("outboundTotal", stats.outboundTotal);
   json.field("inboundTotal", stats.inboundTotal);
   json.field("bytesUp", stats.bytesUp);
   json.field("bytesDown", stats.bytesDown);
+  json.beginObject("streams");
+  json.field("open", stats.streams);
+  json.field("stalls", stats.streamStalls);
+  json.field("resumes", stats.streamResumes);
+  json.field("givenUp", stats.streamsGivenUp);
+  json.field("repeatedBytes", stats.repeatedBytes);
+  json.field("lostTimeMs", milliseconds(stats.lostTime));
+  json.endObject();
   writeProxies(json);
   return {200, "application/json", json.finish()};
 }
@@ -220,6 +238,10 @@ net::HttpResponse ClientApi::ping(const JsonObject& body, Language language) {
   json.field("peer", peer);
   json.field("rttUs", static_cast<std::int64_t>(result.rtt.count()));
   return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::netcheck(Language language) {
+  return {200, "application/json", natReportJson(detector_.detect(), language)};
 }
 
 net::HttpResponse ClientApi::knownPeers() {

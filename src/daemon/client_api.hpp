@@ -5,6 +5,8 @@
 //   GET    /api/proxies         POST makes one (the fields of proxy_json.hpp), 201
 //   DELETE /api/proxies/WHICH   by port or name
 //   POST   /api/ping            {"peer":"B"} → {"peer","rttUs"}
+//   GET    /api/netcheck        the NAT report of `ctc netcheck --json`, up to an hour old; it may take 5 s
+//   POST   /api/netcheck        {}: the same, found out anew
 //   GET    /api/peers           the peers whose key is remembered
 //   POST   /api/peers           {"id":"B","key":"ed25519:…"}: this is its key, whatever was remembered
 //   DELETE /api/peers/ID        forgets its key
@@ -13,6 +15,7 @@
 #include <chrono>
 
 #include "chuantou/client.hpp"
+#include "chuantou/nat_detector.hpp"
 #include "daemon/api_guard.hpp"
 #include "daemon/json_reader.hpp"
 #include "daemon/json_writer.hpp"
@@ -22,11 +25,12 @@ namespace chuantou::daemon {
 
 class ClientApi {
  public:
-  /// `store` may be nullptr: proxies then end with the process. Both must outlive this. `udpIdleTimeout` is for proxies
-  /// that are made without one.
-  ClientApi(Client& client, ProxyStore* store, ApiGuard guard,
+  /// `store` may be nullptr: proxies then end with the process. All three must outlive this. `udpIdleTimeout` is for
+  /// proxies that are made without one.
+  ClientApi(Client& client, NatDetector& detector, ProxyStore* store, ApiGuard guard,
             std::chrono::milliseconds udpIdleTimeout = ProxyOptions{}.udpIdleTimeout)
       : client_(client),
+        detector_(detector),
         store_(store),
         guard_(std::move(guard)),
         udpIdleTimeout_(udpIdleTimeout),
@@ -43,12 +47,14 @@ class ClientApi {
   net::HttpResponse createProxy(const JsonObject& body, Language language);
   net::HttpResponse deleteProxy(const std::string& which, Language language);
   net::HttpResponse ping(const JsonObject& body, Language language);
+  net::HttpResponse netcheck(Language language);
   net::HttpResponse knownPeers();
   net::HttpResponse trustPeer(const JsonObject& body, Language language);
   net::HttpResponse forgetPeer(const std::string& peer, Language language);
   void writeProxies(JsonWriter& json);
 
   Client& client_;
+  NatDetector& detector_;
   ProxyStore* store_;
   ApiGuard guard_;
   std::chrono::milliseconds udpIdleTimeout_;

@@ -38,6 +38,10 @@ class JsonWriter {
     name(key);
     writer_.Int64(value);
   }
+  void field(std::string_view key, std::same_as<double> auto value) {
+    name(key);
+    writer_.Double(value);
+  }
   void null(std::string_view key);
 
   /// Closes the outermost object; once.

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kMaxHost = 255;
 constexpr std::uint64_t kMinUdpIdleMs = 1000;
 constexpr std::uint64_t kMaxUdpIdleMs = 24 * 3600 * 1000;
+constexpr std::uint64_t kMaxPatienceMs = 18 * 3600 * 1000;
 
 [[noreturn]] void bad(Language language, const Phrase& phrase, std::string_view value) {
   throw ApiError{400, "bad_request", say(language, phrase, value)};
@@ -42,11 +43,12 @@ void writeProxyOptions(JsonWriter& json, const ProxyOptions& options) {
   json.field("encryption", encryptionName(options.encryption));
   if (!options.name.empty()) json.field("name", options.name);
   json.field("udpIdleTimeoutMs", static_cast<std::int64_t>(options.udpIdleTimeout.count()));
+  if (options.patience) json.field("patienceMs", static_cast<std::int64_t>(options.patience->count()));
 }
 
 ProxyOptions readProxyOptions(const JsonObject& object, Language language, std::chrono::milliseconds udpIdleTimeout) {
   object.onlyFields({"localPort", "localHost", "targetClientId", "targetPort", "targetHost", "protocol", "encryption",
-                     "name", "udpIdleTimeoutMs"});
+                     "name", "udpIdleTimeoutMs", "patienceMs"});
   ProxyOptions options;
   options.localPort = static_cast<std::uint16_t>(object.requiredNumber("localPort", 0, 65535));
   options.localHost = readHost(object, "localHost", language);
@@ -63,6 +65,9 @@ ProxyOptions readProxyOptions(const JsonObject& object, Language language, std::
   options.udpIdleTimeout = udpIdleTimeout;
   if (const auto idle = object.number("udpIdleTimeoutMs", kMinUdpIdleMs, kMaxUdpIdleMs)) {
     options.udpIdleTimeout = std::chrono::milliseconds{static_cast<std::int64_t>(*idle)};
+  }
+  if (const auto patience = object.number("patienceMs", 0, kMaxPatienceMs)) {
+    options.patience = std::chrono::milliseconds{static_cast<std::int64_t>(*patience)};
   }
   return options;
 }

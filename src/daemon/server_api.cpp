@@ -100,6 +100,9 @@ net::HttpResponse ServerApi::status() {
   json.field("droppedEarly", stats.droppedEarly);
   json.field("droppedPerAddress", stats.droppedPerAddress);
   json.field("refusedRegistrations", stats.refusedRegistrations);
+  json.field("stunRequests", stats.stunRequests);
+  json.field("stunAnswers", stats.stunAnswers);
+  json.field("stunRefused", stats.stunRefused);
   json.beginArray("limits");
   for (const ServerLimit& limit : stats.limits) {
     json.beginObject();

@@ -27,6 +27,11 @@ MessageChannel::MessageChannel(IoThread& thread, std::unique_ptr<TlsSocket> sock
   remote_ = tls_->socket().remote_endpoint(ignored);
 }
 
+TcpEndpoint MessageChannel::localEndpoint() const {
+  ErrorCode ignored;
+  return socket().local_endpoint(ignored);
+}
+
 std::string MessageChannel::remoteAddress() const { return remote_.address().to_string(); }
 
 void MessageChannel::start(std::span<const std::uint8_t> first) {

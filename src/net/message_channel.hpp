@@ -35,11 +35,15 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
   void close(int code, std::string_view reason);
   /// Ends at once. The owner hears onClosed() unless it has let go of the channel.
   void abort(const std::string& reason);
+  /// Another owner hears what follows.
+  void adopt(Owner* owner) noexcept { owner_ = owner; }
   /// The owner goes away and wants to hear nothing more.
   void disown() noexcept { owner_ = nullptr; }
 
   std::string remoteAddress() const;
   TcpEndpoint remoteEndpoint() const { return remote_; }
+  /// Of this side; no address in particular when the system does not say.
+  TcpEndpoint localEndpoint() const;
   bool isOpen() const noexcept { return !closed_; }
   /// Bytes that wait for the peer to read.
   std::size_t queued() const noexcept { return outgoing_.size() - sent_ + (tls_ ? tls_->queued() : 0); }
@@ -55,6 +59,7 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
 
  private:
   TcpSocket& socket() noexcept { return tls_ ? tls_->socket() : socket_; }
+  const TcpSocket& socket() const noexcept { return const_cast<MessageChannel&>(*this).socket(); }
   std::size_t waiting();
   void waitReadable();
   void readAvailable();

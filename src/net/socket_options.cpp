@@ -14,9 +14,9 @@ namespace {
 void setKeepAlive(int fd) {
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #ifdef TCP_KEEPIDLE
-  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  set(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
+  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 10);
+  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 3);
+  set(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
 #endif
 }
 void setDataOptions(int fd) {

@@ -5,8 +5,9 @@
 
 namespace chuantou::net {
 
-/// TCP_NODELAY, and keep-alive probes (60 s idle, 6 × 10 s) that find a vanished peer of a silent connection. Accepted
-/// sockets have what their listening socket had (Linux; elsewhere they are set one by one).
+/// TCP_NODELAY, and keep-alive probes (10 s idle, 4 × 3 s) that find a vanished peer of a silent connection, and keep NATs from
+/// forgetting it. Not TCP_USER_TIMEOUT: Linux ends by it also a connection whose peer lives and does not read for a while.
+/// Accepted sockets have what their listening socket had (Linux; elsewhere they are set one by one).
 void prepareListening(Acceptor& acceptor);
 /// An accepted socket: non-blocking, and what prepareListening() could not pass on.
 void prepareAccepted(TcpSocket& socket);

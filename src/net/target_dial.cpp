@@ -3,21 +3,11 @@
 #include <asio/error.hpp>
 
 #include "chuantou/error.hpp"
+#include "net/ip_convert.hpp"
 
 namespace chuantou::net {
 
 namespace {
-
-asio::ip::address toAsio(const IpAddress& address) {
-  if (address.isV6()) return asio::ip::address_v6{address.v6()};
-  return asio::ip::address_v4{address.v4()};
-}
-
-/// A scope id is dropped: what needs one to be reached is link-local or multicast, and forbidden.
-IpAddress fromAsio(const asio::ip::address& address) {
-  if (address.is_v6()) return IpAddress{address.to_v6().to_bytes()};
-  return IpAddress{address.to_v4().to_bytes()};
-}
 
 /// One answer of the resolver, or its deadline.
 struct Search {
@@ -38,6 +28,7 @@ struct Search {
 std::vector<asio::ip::address> allowedOf(const Decision& decision, const std::vector<asio::ip::address>& resolved) {
   std::vector<TcpEndpoint> endpoints;
   for (const asio::ip::address& address : resolved) {
+    // A scope id is lost here: what needs one to be reached is link-local or multicast, and forbidden.
     if (mayDial(decision, fromAsio(address))) endpoints.emplace_back(toAsio(fromAsio(address)), 0);
   }
   std::vector<asio::ip::address> out;

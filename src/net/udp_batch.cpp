@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/udp_source.hpp"
+
 namespace chuantou::net {
 
 namespace {
@@ -21,16 +23,17 @@ constexpr std::size_t kTrainBytes = 65'000;
 #else
 constexpr std::size_t kReceiveBatch = 1;
 #endif
-constexpr std::size_t kControlBytes = 64;
+constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(int)) + kDestinationBytes;
 }  // namespace
 
 struct UdpReceiver::Impl {
   std::uint8_t* memory = nullptr;
   std::array<UdpEndpoint, kReceiveBatch> from;
   std::array<iovec, kReceiveBatch> pieces;
+  std::array<asio::ip::address, kReceiveBatch> to;
+  alignas(cmsghdr) std::uint8_t control[kReceiveBatch][kControlBytes];
 #if CHUANTOU_FAST_PATHS
   std::array<mmsghdr, kReceiveBatch> headers;
-  alignas(cmsghdr) std::uint8_t control[kReceiveBatch][kControlBytes];
 #endif
 
   Impl() {
@@ -78,18 +81,22 @@ std::span<const Datagram> UdpReceiver::receive(UdpSocket& socket, bool* refused)
     impl_->from[slot].resize(h.msg_namelen);
     const std::size_t total = impl_->headers[slot].msg_len;
     std::size_t segment = total;
+    const asio::ip::address* to = nullptr;
     for (cmsghdr* c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
       if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
         int size = 0;
         std::memcpy(&size, CMSG_DATA(c), sizeof size);
         if (size > 0) segment = static_cast<std::size_t>(size);
+      } else if (const auto destination = destinationOf(*c)) {
+        impl_->to[slot] = *destination;
+        to = &impl_->to[slot];
       }
     }
     std::uint8_t* at = impl_->memory + slot * kSlot;
     std::size_t offset = 0;
     do {  // an empty datagram is one too
       const std::size_t size = std::min(segment, total - offset);
-      datagrams_.push_back(Datagram{{at + offset, size}, &impl_->from[slot]});
+      datagrams_.push_back(Datagram{{at + offset, size}, &impl_->from[slot], to});
       offset += size;
     } while (offset < total);
   }
@@ -100,15 +107,24 @@ std::span<const Datagram> UdpReceiver::receive(UdpSocket& socket, bool* refused)
 
 std::span<const Datagram> UdpReceiver::receive(UdpSocket& socket, bool* refused) {
   datagrams_.clear();
-  sockaddr* name = impl_->from[0].data();
-  socklen_t size = static_cast<socklen_t>(impl_->from[0].capacity());
-  const ssize_t n = ::recvfrom(socket.native_handle(), impl_->memory, kSlot, 0, name, &size);
+  msghdr h{};
+  h.msg_name = impl_->from[0].data();
+  h.msg_namelen = static_cast<socklen_t>(impl_->from[0].capacity());
+  h.msg_iov = impl_->pieces.data();
+  h.msg_iovlen = 1;
+  h.msg_control = impl_->control[0];
+  h.msg_controllen = kControlBytes;
+  const ssize_t n = ::recvmsg(socket.native_handle(), &h, 0);
   if (n < 0) {
     if (refused && errno == ECONNREFUSED) *refused = true;
     return {};
   }
-  impl_->from[0].resize(size);
-  datagrams_.push_back(Datagram{{impl_->memory, static_cast<std::size_t>(n)}, &impl_->from[0]});
+  impl_->from[0].resize(h.msg_namelen);
+  const asio::ip::address* to = nullptr;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
+    if (const auto destination = destinationOf(*c)) to = &(impl_->to[0] = *destination);
+  }
+  datagrams_.push_back(Datagram{{impl_->memory, static_cast<std::size_t>(n)}, &impl_->from[0], to});
   return datagrams_;
 }
 

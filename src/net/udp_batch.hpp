@@ -11,6 +11,7 @@ namespace chuantou::net {
 struct Datagram {
   std::span<std::uint8_t> bytes;
   const UdpEndpoint* from = nullptr;
+  const asio::ip::address* to = nullptr;  ///< ours; null unless the socket was told to say it (enableDestinations())
 };
 
 /// Receives. Large (its memory is touched only as far as datagrams fill it): one a thread, shared by its sockets.

@@ -10,9 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/allowance.hpp"
+#include "base/source.hpp"
 #include "base/time.hpp"
-#include "relay/source.hpp"
-#include "relay/allowance.hpp"
 
 namespace chuantou::relay {
 

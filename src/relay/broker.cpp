@@ -68,6 +68,7 @@ void Broker::close(ControlId id, Control& control) {
 }
 
 void Broker::on(Now, ControlId id, Control& control, Unregister&) {
+  if (ClientRecord* record = clients_.find(control.client)) record->left = true;
   removeSessionsOf(control.client, "the peer has left");
   close(id, control);
 }
@@ -105,8 +106,13 @@ void Broker::handleTick(Now now) {
     act(Send{id, ErrorMessage{Errc::timed_out, "nothing heard for too long"}});
     const ClientId client = control.client;
     close(id, control);
-    if (!client.empty()) removeSessionsOf(client, "the peer fell silent");
+    if (client.empty()) continue;
+    // A machine that sleeps comes back to its data channels, whose ends its kernel has kept.
+    removeSessionsOf(client, "the peer fell silent", Which::udpOnly);
+    clients_.find(client)->sessionsEndAt = now.at + config_.returnTimeout;
+    silent_.emplace_back(now.at + config_.returnTimeout, client);
   }
+  endSilent(now);
   for (const std::string& token : tokens_.takeExpired(now.unixMs)) endClientsOf(token, "the token has expired");
   for (const ChannelId channel : refused_) act(DropChannel{channel});
   refused_.clear();
@@ -125,10 +131,20 @@ void Broker::handleTick(Now now) {
   }
 }
 
+void Broker::endSilent(Now now) {
+  while (!silent_.empty() && silent_.front().first <= now.at) {
+    const auto [end, client] = silent_.front();
+    silent_.pop_front();
+    const ClientRecord* record = clients_.find(client);
+    if (record && record->sessionsEndAt == end) removeSessionsOf(client, "the peer fell silent");
+  }
+}
+
 bool Broker::handleKick(const ClientId& id) {
   ClientRecord* record = clients_.find(id);
   if (!record || !record->control) return false;
   const ControlId control = *record->control;
+  record->left = true;
   removeSessionsOf(id, "the peer was removed by the operator");
   act(Send{control, ErrorMessage{Errc::kicked, "removed by the operator"}});
   close(control, controls_[static_cast<std::uint64_t>(control)]);

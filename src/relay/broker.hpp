@@ -32,6 +32,7 @@ struct BrokerConfig {
   bool allowKeyless = false;  ///< clients without a key may register too
   Duration heartbeatInterval = std::chrono::seconds{20};
   Duration heartbeatTimeout = std::chrono::seconds{60};
+  Duration returnTimeout = std::chrono::seconds{60};  ///< for who fell silent, before its TCP sessions end
   Duration registerTimeout = std::chrono::seconds{10};
   Duration pairingTimeout = std::chrono::seconds{15};
   Duration keyPatience = std::chrono::seconds{10};
@@ -169,6 +170,7 @@ class Broker {
   void placeChannel(Session& session, Side side, ChannelId channel);
   void removeSession(Session& session);
   enum class Which { all, udpOnly };
+  void endSilent(Now now);
   void removeSessionsOf(const ClientId& id, std::string_view reason, Which which = Which::all);
   /// At the next tick: the refusal travels on another connection and should be there first.
   void dropSoon(ChannelId channel) { refused_.push_back(channel); }
@@ -184,6 +186,7 @@ class Broker {
   TokenTable tokens_;
   std::unordered_map<std::uint64_t, Control> controls_;
   std::deque<std::pair<TimePoint, SessionId>> pairing_;  ///< deadlines, in order
+  std::deque<std::pair<TimePoint, ClientId>> silent_;    ///< when their sessions end, in order; some have come back
   std::vector<ChannelId> refused_;
   std::deque<Action> actions_;
   std::deque<ChannelId> proved_;

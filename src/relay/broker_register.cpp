@@ -200,8 +200,10 @@ bool Broker::handleRotateToken(std::string_view name, Secret fresh, bool endClie
 void Broker::endClientsOf(std::string_view token, const std::string& why) {
   for (const ClientId& id : clients_.joinedBy(token)) {
     removeSessionsOf(id, why);
-    const ClientRecord* record = clients_.find(id);
-    if (!record || !record->control) continue;  // forgotten: there are many that are offline
+    ClientRecord* record = clients_.find(id);
+    if (!record) continue;  // forgotten: there are many that are offline
+    record->left = true;
+    if (!record->control) continue;
     const ControlId control = *record->control;
     act(Send{control, ErrorMessage{Errc::auth_failed, why}});
     close(control, controls_[static_cast<std::uint64_t>(control)]);

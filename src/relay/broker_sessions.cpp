@@ -22,7 +22,7 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
   const auto name = ClientId::parse(m.toClientId);
   ClientRecord* target = name ? clients_.find(*name) : nullptr;
   if (!target) return rejectAll(id, m.keys, Errc::unknown_peer, "");
-  if (!target->control) return rejectAll(id, m.keys, Errc::peer_offline, "");
+  if (!target->control) return rejectAll(id, m.keys, Errc::peer_offline, std::string{target->left ? kPeerHasLeft : ""});
   ClientRecord* own = clients_.find(control.client);
   if (!own) return;
 

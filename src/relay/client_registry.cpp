@@ -24,8 +24,10 @@ ClientRegistry::Registered ClientRegistry::add(const ClientId& id, ControlId con
   record.id = id;
   record.proved = std::move(proved);
   record.control = control;
+  record.left = false;
   record.address = address;
   record.since = now.at;
+  record.sessionsEndAt.reset();
   record.registeredAtMs = now.unixMs;
   return out;
 }

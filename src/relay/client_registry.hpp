@@ -25,10 +25,12 @@ struct ClientRecord {
   ClientId id;
   Credentials proved;
   std::optional<ControlId> control;  ///< none: offline
+  bool left = false;                 ///< on purpose, or removed: nobody need wait for it
   std::string address;
   TimePoint since{};
   std::int64_t registeredAtMs = 0;
   std::size_t sessions = 0;  ///< as initiator or target
+  std::optional<TimePoint> sessionsEndAt;  ///< it fell silent, and did not come back yet
   std::uint64_t departure = 0;  ///< the registry's: its place among those offline; 0: online
 };
 

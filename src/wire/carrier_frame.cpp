@@ -21,6 +21,10 @@ FrameBytes frame(FrameType type, std::uint8_t flags, std::size_t payload) {
   return out;
 }
 
+/// Port, id and patience.
+constexpr std::size_t kOpenFixed = 2 + 16 + 2;
+/// Position and age, before what OPEN has.
+constexpr std::size_t kResumeFixed = 8 + 4;
 /// Port, session and nonce.
 constexpr std::size_t kSealFixed = 2 + 8 + 16;
 
@@ -29,15 +33,30 @@ bool isHost(std::span<const std::uint8_t> host) {
   return std::none_of(host.begin(), host.end(), [](std::uint8_t c) { return c <= ' ' || c == 0x7f; });
 }
 
+std::size_t hostSize(const OpenFrame& open) { return std::min(open.host.size(), kMaxHost); }
+
+void storeOpen(std::uint8_t* at, const OpenFrame& open) {
+  storeU16(at, open.port);
+  std::copy(open.id.bytes.begin(), open.id.bytes.end(), at + 2);
+  storeU16(at + 18, open.patience);
+  std::copy_n(open.host.begin(), hostSize(open), at + kOpenFixed);
+}
+
 Error bad(const char* what) { return Error{Errc::protocol_error, "the peer", what}; }
 
 }  // namespace
 
 FrameBytes encodeOpen(const OpenFrame& open, std::uint8_t flags) {
-  const std::size_t host = std::min(open.host.size(), kMaxHost);
-  FrameBytes out = frame(FrameType::open, flags, 2 + host);
-  storeU16(&out[kFrameHeaderSize], open.port);
-  std::copy_n(open.host.begin(), host, out.begin() + kFrameHeaderSize + 2);
+  FrameBytes out = frame(FrameType::open, flags, kOpenFixed + hostSize(open));
+  storeOpen(&out[kFrameHeaderSize], open);
+  return out;
+}
+
+FrameBytes encodeResume(const ResumeFrame& resume, std::uint8_t flags) {
+  FrameBytes out = frame(FrameType::resume, flags, kResumeFixed + kOpenFixed + hostSize(resume.open));
+  storeU64(&out[kFrameHeaderSize], resume.position);
+  storeU32(&out[kFrameHeaderSize + 8], resume.ageMs);
+  storeOpen(&out[kFrameHeaderSize + kResumeFixed], resume.open);
   return out;
 }
 
@@ -69,8 +88,19 @@ std::array<std::uint8_t, 24> sealContext(const SealFrame& seal) {
   return out;
 }
 
-FrameBytes encodeFin() { return frame(FrameType::fin, 0, 0); }
-FrameBytes encodeReset() { return frame(FrameType::reset, 0, 0); }
+std::array<std::uint8_t, kFrameHeaderSize> encodeBare(FrameType type) { return {static_cast<std::uint8_t>(type), 0, 0, 0}; }
+
+std::array<std::uint8_t, kFrameHeaderSize + kPositionSize> encodePosition(FrameType type, std::uint64_t position, std::uint8_t flags) {
+  std::array<std::uint8_t, kFrameHeaderSize + kPositionSize> out{static_cast<std::uint8_t>(type), flags, 0, kPositionSize};
+  storeU64(&out[kFrameHeaderSize], position);
+  return out;
+}
+
+std::array<std::uint8_t, kFrameHeaderSize + 4> encodeCount(FrameType type, std::uint32_t bytes) {
+  std::array<std::uint8_t, kFrameHeaderSize + 4> out{static_cast<std::uint8_t>(type), 0, 0, 4};
+  storeU32(&out[kFrameHeaderSize], bytes);
+  return out;
+}
 
 std::array<std::uint8_t, kFrameHeaderSize> encodeDataHeader(std::size_t size) {
   return {static_cast<std::uint8_t>(FrameType::data), static_cast<std::uint8_t>(size >> 16),
@@ -85,7 +115,7 @@ FrameBytes encodePing(FrameType type, std::span<const std::uint8_t, kPingSize> p
 
 Result<FrameHeader> decodeHeader(std::span<const std::uint8_t, kFrameHeaderSize> bytes) {
   FrameHeader header;
-  if (bytes[0] < static_cast<std::uint8_t>(FrameType::open) || bytes[0] > static_cast<std::uint8_t>(FrameType::seal)) {
+  if (bytes[0] < static_cast<std::uint8_t>(FrameType::open) || bytes[0] > static_cast<std::uint8_t>(FrameType::ackEvery)) {
     return bad("a frame of an unknown type");
   }
   header.type = static_cast<FrameType>(bytes[0]);
@@ -98,24 +128,48 @@ Result<FrameHeader> decodeHeader(std::span<const std::uint8_t, kFrameHeaderSize>
     return header;
   }
   if (header.length > kMaxFramePayload) return bad("a frame that is too long");
-  const bool isPing = header.type == FrameType::ping || header.type == FrameType::pong;
-  if (isPing && header.length != kPingSize) return bad("a ping of a wrong length");
-  const bool isBare = header.type == FrameType::accept || header.type == FrameType::fin || header.type == FrameType::reset;
-  if (isBare && header.length != 0) return bad("a payload where there is none");
-  if ((header.type == FrameType::open || header.type == FrameType::reject) && header.length < 2) {
-    return bad("a frame that is too short");
+  switch (header.type) {
+    case FrameType::open:
+    case FrameType::reject:
+    case FrameType::resume:
+    case FrameType::seal:
+      if (header.length < 2) return bad("a frame that is too short");
+      break;
+    case FrameType::ping:
+    case FrameType::pong:
+      if (header.length != kPingSize) return bad("a ping of a wrong length");
+      break;
+    case FrameType::ack:
+    case FrameType::resumed:
+      if (header.length != kPositionSize) return bad("a position of a wrong length");
+      break;
+    case FrameType::window:
+    case FrameType::ackEvery:
+      if (header.length != 4) return bad("a count of a wrong length");
+      break;
+    default:
+      if (header.length != 0) return bad("a payload where there is none");
   }
   return header;
 }
 
 Result<OpenFrame> decodeOpen(std::span<const std::uint8_t> payload) {
-  if (payload.size() < 2 || payload.size() > 2 + kMaxHost) return bad("an OPEN of a wrong length");
+  if (payload.size() < kOpenFixed || payload.size() > kOpenFixed + kMaxHost) return bad("an OPEN of a wrong length");
   OpenFrame open;
   open.port = loadU16(payload.data());
   if (open.port == 0) return bad("an OPEN of port 0");
-  if (!isHost(payload.subspan(2))) return bad("an OPEN with a host that no host can have");
-  open.host.assign(payload.begin() + 2, payload.end());
+  std::copy_n(payload.begin() + 2, open.id.bytes.size(), open.id.bytes.begin());
+  open.patience = loadU16(payload.data() + 18);
+  if (!isHost(payload.subspan(kOpenFixed))) return bad("an OPEN with a host that no host can have");
+  open.host.assign(payload.begin() + kOpenFixed, payload.end());
   return open;
+}
+
+Result<ResumeFrame> decodeResume(std::span<const std::uint8_t> payload) {
+  if (payload.size() < kResumeFixed) return bad("a RESUME of a wrong length");
+  auto open = decodeOpen(payload.subspan(kResumeFixed));
+  if (!open) return open.error();
+  return ResumeFrame{std::move(*open), loadU64(payload.data()), loadU32(payload.data() + 8)};
 }
 
 Result<SealFrame> decodeSeal(std::span<const std::uint8_t> payload) {

@@ -104,6 +104,8 @@ struct CreateSession {
 struct AcceptSession {
   std::vector<SessionRef> sessions;
 };
+/// Reason of peer_offline: it said that it leaves, or was removed, so that its streams are over.
+inline constexpr const char* kPeerHasLeft = "left";
 struct RejectSession {
   std::vector<SessionRef> sessions;
   Errc code = Errc::protocol_error;

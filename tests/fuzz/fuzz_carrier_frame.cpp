@@ -1,4 +1,5 @@
 // A carrier's frames, as a stream.
+#include "base/bytes.hpp"
 #include "fuzz_input.hpp"
 #include "wire/carrier_frame.hpp"
 
@@ -25,11 +26,31 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case wire::FrameType::open:
         if (const auto open = wire::decodeOpen(payload)) again = wire::encodeOpen(open.value(), header.value().flags);
         break;
+      case wire::FrameType::resume:
+        if (const auto resume = wire::decodeResume(payload)) again = wire::encodeResume(resume.value(), header.value().flags);
+        break;
       case wire::FrameType::accept:
       case wire::FrameType::fin:
       case wire::FrameType::reset:
-        expect(length == 0, "a payload where there is none");
+      case wire::FrameType::switchOver: {
+        const auto bare = wire::encodeBare(header.value().type);
+        again.assign(bare.begin(), bare.end());
+        again[1] = header.value().flags;
         break;
+      }
+      case wire::FrameType::ack:
+      case wire::FrameType::resumed: {
+        const auto position = wire::encodePosition(header.value().type, loadU64(payload.data()), header.value().flags);
+        again.assign(position.begin(), position.end());
+        break;
+      }
+      case wire::FrameType::window:
+      case wire::FrameType::ackEvery: {
+        const auto count = wire::encodeCount(header.value().type, loadU32(payload.data()));
+        again.assign(count.begin(), count.end());
+        again[1] = header.value().flags;
+        break;
+      }
       case wire::FrameType::data: {
         const auto back = wire::encodeDataHeader(length);
         expect(std::equal(back.begin(), back.end(), whole.begin()), "a DATA header that changed");

@@ -70,7 +70,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::size_t sent = 0;
   std::size_t told = 0;
   std::array<std::uint8_t, 300> buffer;
-  line.beginStream();
   while (!input.empty()) {
     const auto bytes = input.take(1 + input.byte());
     if (!bytes.empty() && peer.write(bytes) != net::TlsSocket::State::ok) return 0;
@@ -79,11 +78,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool asStream = input.byte() % 2 != 0;
     for (;;) {
       if (asStream) {
-        const auto read = line.read(std::span{buffer}.first(1 + input.below(buffer.size())));
-        told += read.bytes;
-        expect(read.state == SecureLine::Read::State::ok ? read.bytes > 0 : read.bytes == 0, "a read of nothing");
-        if (read.state == SecureLine::Read::State::broken) return 0;
-        if (read.state != SecureLine::Read::State::ok) break;
+        Frame frame;
+        const auto read = line.read(std::span{buffer}.first(1 + input.below(buffer.size())), frame);
+        using Told = SecureLine::Read::State;
+        expect(read.state == Told::data ? read.bytes > 0 : read.bytes == 0, "a read of nothing");
+        expect(read.state != Told::frame || frame.header.type != wire::FrameType::data, "DATA as a frame");
+        told += read.bytes + (read.state == Told::frame ? frame.payload.size() : 0);
+        if (read.state == Told::ended || read.state == Told::broken) return 0;
+        if (read.state == Told::wouldBlock) break;
       } else {
         Frame frame;
         const auto state = line.readFrame(frame);

@@ -3,7 +3,6 @@
 import base64
 import collections
 import concurrent.futures
-import datetime
 import itertools
 import json
 import os
@@ -13,16 +12,14 @@ import socket
 import ssl
 import threading
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
-from cryptography.x509.oid import NameOID
 
 from harness import (Client, IntegrationTest, TcpService, connect, echo, expect_eof, expect_reset, expect_reset_user, main, need,
                      random_bytes, recv_exactly, roundtrip, seconds, serve_echo, serve_udp_echo, wait_until)
+from harness.carrier import tls
 from harness.middle import DOWN, MODES, UP, Middle, Tamper, is_of_flow, is_resumed, random_seed
 from harness.net import abandon
-from harness.protocol import PLAIN, ControlChannel, Identity, UdpEnd, new_key, open_frame
+from harness.protocol import AT_ONCE, PLAIN, ControlChannel, Identity, UdpEnd, new_key, open_frame
 
 SEEDS = 30  # of each way to tamper
 TOKEN = "the token that nobody else knows"
@@ -208,8 +205,9 @@ class Tampering(EndToEnd):
         server = self.server(token=TOKEN)
         self.service = Recorder(self)
         self.middles = {name: Middle(self, server) for name in "AB"}
+        # Whatever is wrong with a carrier ends it; that streams go on over another one would hide it here.
         self.client(self.middles["B"].in_place_of(server), "B")
-        a = self.client(self.middles["A"].in_place_of(server), "A", f"B:{self.service.port}")
+        a = self.client(self.middles["A"].in_place_of(server), "A", f"B:{self.service.port}", args=AT_ONCE)
         self.port = a.local_port(f"B:{self.service.port}")
         self.works(self.port)
 
@@ -365,22 +363,10 @@ class Mallory:
         self.control = ControlChannel(test, server.port)
         test.assertTrue(self.control.register("M", server.token, key=self.identity)["success"])
         self.raw, self.decrypted, self.greeted = bytearray(), bytearray(), 0
-        key = Ed25519PrivateKey.generate()
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "B")])
-        now = datetime.datetime(2020, 1, 1)
-        certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-                       .not_valid_before(now).not_valid_after(datetime.datetime(2099, 1, 1)).sign(key, None))
-        self.file = test.tmp / "mallory.pem"
-        self.file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM))
 
     def tls(self, server_side):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        if not server_side:
-            context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.load_cert_chain(self.file)
-        return context
+        # Neither the key that M has registered with nor anybody else's.
+        return tls(Identity(), server_side)
 
     def receive_all(self, encrypted):
         """Takes part in every session, from now on; as far as it can."""
@@ -598,7 +584,8 @@ class ThirdClients(EndToEnd):
 
     def setUp(self):
         super().setUp()
-        self.relay = self.server(token=TOKEN)
+        # They do not beat.
+        self.relay = self.server(token=TOKEN, args=["--heartbeat-timeout", "60000"])
         self.left, self.right, self.eve = (self.registered(each) for each in ("left", "right", "eve"))
 
     def registered(self, client_id):
@@ -747,11 +734,12 @@ class Carriers(EndToEnd):
     def test_bytes_and_ends(self):
         """Bulk, half-closes and resets over one proxy, one after the other and at once, on carriers that are used again."""
         server = self.server(token=TOKEN)
-        resets = []
+        begun, resets = [], []
 
         def serve(connection):
             kind = recv_exactly(connection, 1)
             if kind == b"r":  # is reset by the user
+                begun.append(True)
                 try:
                     while connection.recv(65536):
                         pass
@@ -801,7 +789,9 @@ class Carriers(EndToEnd):
             user(number)
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             list(pool.map(user, range(96)))
-        wait_until(lambda: len(resets) == 120 // 6, "each reset of a user has arrived")
+        # A reset overtakes what it was sent behind: a connection that was not open at the service yet need not be any more.
+        wait_until(lambda: len(resets) == len(begun), "each reset of a user has arrived")
+        self.assertGreater(len(resets), 0)
         before = self.channels_made(server)
         for _ in range(500):
             with connect(port) as one:

@@ -65,7 +65,7 @@ class Faults(IntegrationTest):
         # The port must stay ours while nobody listens on it.
         self.relay = Server(self, port=free_port()).start()
         self.b = self.client(self.relay, "B")
-        self.a = self.client(self.relay, "A", f"B:{self.service.port}")
+        self.a = self.client(self.relay, "A", f"B:{self.service.port}", args=["--patience", "2"])
         self.others = [self.client(self.relay, f"other-{number}") for number in range(4)]
         self.port = self.a.local_port(f"B:{self.service.port}")
 
@@ -199,7 +199,7 @@ class Frozen(IntegrationTest):
         self.service = serve_echo(self)
         self.relay = self.server(args=["--heartbeat-interval", "300", "--heartbeat-timeout", "1500", "--pairing-timeout", "2000"])
         self.b = self.client(self.relay, "B")
-        self.a = self.client(self.relay, "A", f"B:{self.service.port}")
+        self.a = self.client(self.relay, "A", f"B:{self.service.port}", args=["--patience", "2"])
         self.port = self.a.local_port(f"B:{self.service.port}")
 
     def freeze(self, daemon):

@@ -2,49 +2,23 @@
 """PostgreSQL through the tunnel (11.5): pgbench, psql, large binary fields, many pooled connections."""
 import hashlib
 import os
-import shutil
 import subprocess
-from pathlib import Path
 
-from harness import IntegrationTest, free_port, main, need, run, wait_until
-
-
-def postgres_program(name):
-    """Debian keeps the programs of each major version in a folder of their own."""
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        if (folder / name).exists():
-            return folder / name
-    raise AssertionError(f"this test needs the program {name}; install the package postgresql-15")
+from harness import IntegrationTest, main, run
+from harness.postgres import PostgresServer, reach, sql
 
 
 class Postgres(IntegrationTest):
     def setUp(self):
         super().setUp()
-        folder = self.folder("postgres")
-        # PostgreSQL refuses to run as root. A change of user forgets what dies with whom, hence once more.
-        self.as_postgres = []
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
-            self.as_postgres = [need("setpriv", "util-linux"), "--reuid=postgres", "--regid=postgres", "--init-groups",
-                                "--pdeathsig", "KILL", "--"]
-        data = folder / "data"
-        run([*self.as_postgres, postgres_program("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-             "--locale=C.UTF-8", "--no-sync"], timeout=60, cwd=folder)
-        self.port = free_port()  # postgres takes no port 0
-        settings = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off",
-                    "shared_buffers": "64MB", "max_connections": "120"}
-        flags = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-        self.postgres = self.start([*self.as_postgres, postgres_program("postgres"), "-D", data, *flags], "postgres", cwd=folder)
-        wait_until(lambda: run([postgres_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", self.port], check=False).returncode == 0,
-                   "postgres accepts", timeout=30)
-        self.local_port = self.tunnel(self.port).port(self.port)
+        postgres = PostgresServer(self)
+        self.local_port = self.tunnel(postgres.port).port(postgres.port)
 
     def reach(self, program, *words):
-        return [postgres_program(program), "-h", "127.0.0.1", "-p", str(self.local_port), "-U", "postgres", *words]
+        return reach(program, self.local_port, *words)
 
     def sql(self, *statements):
-        words = [word for statement in statements for word in ("-c", statement)]
-        return run(self.reach("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *words, "postgres"), timeout=60).stdout
+        return sql(self.local_port, *statements)
 
     def test_pgbench(self):
         run(self.reach("pgbench", "-i", "-q", "-s", "1", "postgres"), timeout=60)

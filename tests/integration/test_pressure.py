@@ -363,7 +363,7 @@ class SmallLimits(PressureTest):
 class Status(PressureTest):
     NAMES = ["max-connections", "max-pending", "max-pending-per-address", "max-clients", "max-clients-per-address",
              "max-registrations-per-minute", "max-auth-failures-per-minute", "max-sessions-per-client", "max-message-bytes",
-             "max-queued-bytes", "handshake-timeout"]
+             "max-queued-bytes", "max-stun-per-minute", "handshake-timeout"]
 
     def test_the_table(self):
         server = self.server(args=["--max-pending", "100", "--max-pending-per-address", "12"])

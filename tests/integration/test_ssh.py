@@ -2,32 +2,16 @@
 """A real OpenSSH through the tunnel (11.4): login, half-close, scp and sftp of 200 MB, an idle session that stays up."""
 import hashlib
 import os
-import pwd
 import select
 import subprocess
 import time
 
-from harness import SOAK, IntegrationTest, connect, free_port, main, need, recv_exactly, run, wait_until
+from harness import SOAK, IntegrationTest, main, need, run
+from harness.openssh import OpenSsh
 
 MEGABYTES = int(os.environ.get("CHUANTOU_SCP_MB", "200"))
 #: How long nobody types. In the soak form longer than the heartbeat's death sentence of 60 s.
 IDLE = 150 if SOAK else 20
-
-_SSHD_CONFIG = """
-ListenAddress 127.0.0.1
-Port {port}
-HostKey {folder}/host_key
-PidFile {folder}/sshd.pid
-AuthorizedKeysFile {folder}/authorized_keys
-PermitRootLogin prohibit-password
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-StrictModes no
-UsePAM no
-PrintMotd no
-MaxStartups 100:30:200
-Subsystem sftp internal-sftp
-"""
 
 
 def digest_of(path):
@@ -38,30 +22,13 @@ def digest_of(path):
 class Ssh(IntegrationTest):
     def setUp(self):
         super().setUp()
-        folder = self.folder("sshd")
-        keygen = need("ssh-keygen", "openssh-client")
-        for key in ("host_key", "user_key"):
-            run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", folder / key])
-        (folder / "authorized_keys").write_bytes((folder / "user_key.pub").read_bytes())
-        self.port = free_port()  # sshd does not tell which port a Port 0 became
-        config = folder / "sshd_config"
-        config.write_text(_SSHD_CONFIG.format(port=self.port, folder=folder), encoding="utf-8")
-        if os.geteuid() == 0:
-            os.makedirs("/run/sshd", exist_ok=True)  # the package's own start script makes it; sshd insists on it
-        self.start([need("sshd", "openssh-server"), "-D", "-e", "-f", config], "sshd")
-        wait_until(self.answers, "sshd answers")
+        self.sshd = OpenSsh(self)
+        self.port = self.sshd.port
         self.through = self.tunnel(self.port)
         self.local_port = self.through.port(self.port)
-        self.user = pwd.getpwuid(os.geteuid()).pw_name
-        self.options = ["-F", "none", "-i", folder / "user_key", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
-                        "-o", f"UserKnownHostsFile={folder}/known_hosts", "-o", "StrictHostKeyChecking=accept-new"]
-
-    def answers(self):
-        with connect(self.port) as connection:
-            return recv_exactly(connection, 4) == b"SSH-"
 
     def ssh(self, *command, flags=()):
-        return [need("ssh", "openssh-client"), *self.options, *flags, "-p", str(self.local_port), f"{self.user}@127.0.0.1", *command]
+        return self.sshd.ssh(self.local_port, *command, flags=flags)
 
     def big_file(self):
         path = self.tmp / "big"
@@ -97,16 +64,16 @@ class Ssh(IntegrationTest):
 
     def test_scp(self):
         big = self.big_file()
-        scp = [need("scp", "openssh-client"), *self.options, "-q", "-P", str(self.local_port)]
-        run([*scp, big, f"{self.user}@127.0.0.1:{self.tmp}/up"], timeout=180)
-        run([*scp, f"{self.user}@127.0.0.1:{self.tmp}/up", self.tmp / "down"], timeout=180)
+        there = self.sshd.there(self.tmp / "up")
+        run(self.sshd.scp(self.local_port, big, there), timeout=180)
+        run(self.sshd.scp(self.local_port, there, self.tmp / "down"), timeout=180)
         self.assertEqual(os.path.getsize(self.tmp / "up"), MEGABYTES * 1_000_000)
         self.assertEqual(digest_of(self.tmp / "up"), digest_of(big))
         self.assertEqual(digest_of(self.tmp / "down"), digest_of(big))
 
     def test_sftp(self):
         big = self.big_file()
-        sftp = [need("sftp", "openssh-client"), *self.options, "-q", "-b", "-", "-P", str(self.local_port), f"{self.user}@127.0.0.1"]
+        sftp = [need("sftp", "openssh-client"), *self.sshd.options, "-q", "-b", "-", "-P", str(self.local_port), f"{self.sshd.user}@127.0.0.1"]
         commands = f"put {big} {self.tmp}/up\nget {self.tmp}/up {self.tmp}/down\nls -l {self.tmp}/up\n"
         done = run(sftp, input=commands, timeout=240)
         self.assertIn(str(MEGABYTES * 1_000_000), done.stdout)

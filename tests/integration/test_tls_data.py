@@ -9,6 +9,7 @@ import socket
 
 from harness import (Client, IntegrationTest, SANITIZED, Server, TcpService, connect, download, expect_eof, expect_reset,
                      expect_reset_user, main, need, random_bytes, recv_exactly, roundtrip, run, seconds, serve_echo, wait_until)
+from harness.protocol import AT_ONCE
 
 MEGABYTES = int(os.environ.get("CHUANTOU_BULK_MB", "100"))
 
@@ -80,7 +81,7 @@ class DataTls(IntegrationTest):
 
         gone = serve_echo(self)
         gone.close()
-        reset, echo, refused = self.arrange(TcpService(self, serve), serve_echo(self), gone)
+        reset, echo, refused = self.arrange(TcpService(self, serve), serve_echo(self), gone, client_args=AT_ONCE)
         with connect(reset) as user:
             user.sendall(b"x")
             expect_reset(user)

@@ -116,7 +116,7 @@ class Sessions(IntegrationTest):
 
     def test_ports_that_are_not_allowed(self):
         """Asked for openly, the session is refused; asked for in OPEN only, behind an allowed request, the carrier is."""
-        server = self.server()
+        server = self.server(args=["--heartbeat-timeout", "60000"])
         allowed, secret = serve_echo(self), serve_echo(self)
         self.client(server, "B", args=[*PLAIN, "--allow", str(allowed.port)])
         me = self.registered(server, "raw")

@@ -11,9 +11,20 @@ constexpr std::size_t kPeriodShare = 16;
 constexpr std::size_t kFewest = 2;
 /// A crowd of short connections needs more carriers than it has connections at a time: some are on their way back.
 constexpr std::size_t kKeptForEachMade = 4;
+/// Targets of connect() whose carriers are kept; beyond that those go that are not in use.
+constexpr std::size_t kMostPools = 256;
 /// An idle carrier is a TCP connection that NATs on the way may forget.
 constexpr std::chrono::seconds kMaxAge{45};
 }  // namespace
+
+std::shared_ptr<CarrierPool> ClientContext::poolOf(const Target& target) {
+  auto& pool = pools[target];
+  if (pool) return pool;
+  if (pools.size() > kMostPools) {
+    std::erase_if(pools, [](const auto& entry) { return entry.second && entry.second->warm() == 0 && entry.second.use_count() == 1; });
+  }
+  return pools[target] = std::make_shared<CarrierPool>(*this, target, std::uint16_t{0}, config.warmCarriers);
+}
 
 CarrierPool::CarrierPool(ClientContext& context, Target target, std::uint16_t localPort, std::size_t most)
     : context_(context), target_(std::move(target)), localPort_(localPort), most_(most), timer_(context.thread.context()) {}
@@ -21,13 +32,12 @@ CarrierPool::CarrierPool(ClientContext& context, Target target, std::uint16_t lo
 CarrierPool::~CarrierPool() { clear(); }
 
 void CarrierPool::clear() {
-  for (const auto& carrier : warm_) carrier->drop();
-  warm_.clear();
+  for (const auto& carrier : std::exchange(warm_, {})) carrier->drop();
   wanted_ = 0;
 }
 
 std::shared_ptr<OutboundCarrier> CarrierPool::make() {
-  auto carrier = std::make_shared<OutboundCarrier>(context_, target_);
+  auto carrier = std::make_shared<OutboundCarrier>(context_, target_, weak_from_this());
   carrier->start(localPort_);
   return carrier;
 }
@@ -68,8 +78,8 @@ void CarrierPool::open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::
   if (!refillScheduled_ && warm_.size() <= wanted_ / 2 && wanted_ > 0) {
     refillScheduled_ = true;
     // After this turn's connections, so that the requests leave together and the user's go first.
-    asio::post(context_.thread.context(), [this, weak = std::weak_ptr{alive_}] {
-      if (weak.lock()) refill();
+    asio::post(context_.thread.context(), [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->refill();
     });
   }
   armTimer();
@@ -94,10 +104,11 @@ void CarrierPool::armTimer() {
   if (timerArmed_) return;
   timerArmed_ = true;
   timer_.expires_after(kPeriod);
-  timer_.async_wait([this, weak = std::weak_ptr{alive_}](const net::ErrorCode& ec) {
-    if (ec || !weak.lock()) return;
-    timerArmed_ = false;
-    adjust();
+  timer_.async_wait([weak = weak_from_this()](const net::ErrorCode& ec) {
+    const auto self = weak.lock();
+    if (ec || !self) return;
+    self->timerArmed_ = false;
+    self->adjust();
   });
 }
 
@@ -109,15 +120,17 @@ void CarrierPool::adjust() {
   const std::size_t served = std::max<std::size_t>(most_, static_cast<std::size_t>(std::exchange(taken_, 0)));
   const TimePoint tooOld = Clock::now() - kMaxAge;
   std::deque<std::shared_ptr<OutboundCarrier>> kept;
+  std::vector<std::shared_ptr<OutboundCarrier>> dropped;
   for (auto& carrier : warm_) {
     const bool wanted = kept.size() < (carrier->hasServed() ? served : wanted_);
     if (wanted && carrier->idleSince() > tooOld && carrier->stillGood()) {
       kept.push_back(std::move(carrier));
     } else {
-      carrier->drop();
+      dropped.push_back(std::move(carrier));
     }
   }
   warm_.swap(kept);
+  for (const auto& carrier : dropped) carrier->drop();  // a stream that it has left behind may ask for another one
   if (warm_.empty()) {
     wanted_ = 0;  // nobody came for as long as a carrier lives: rest until somebody does
   } else {

@@ -3,23 +3,23 @@
 
 #include <deque>
 
-#include "engine/client/outbound_carrier.hpp"
+#include "engine/client/carrier_source.hpp"
 
 namespace chuantou::engine {
 
 /// Warm carriers are made when connections come, never by themselves: a proxy that nobody uses holds none, and one whose
 /// target refuses does not hammer it.
-class CarrierPool {
+class CarrierPool final : public CarrierSource, public std::enable_shared_from_this<CarrierPool> {
  public:
   CarrierPool(ClientContext& context, Target target, std::uint16_t localPort, std::size_t most);
-  ~CarrierPool();
+  ~CarrierPool() override;
 
   /// Opens a carrier for this user with this frame: a warm one if there is one, else a new one.
-  void open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::User> user);
+  void open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::User> user) override;
   /// Somebody will come in a moment: the first carrier is made now.
   void prepare();
-  /// An encrypted carrier whose stream is over.
-  void giveBack(std::shared_ptr<OutboundCarrier> carrier);
+  void giveBack(std::shared_ptr<OutboundCarrier> carrier) override;
+  void distrust() override { clear(); }
   /// The control channel was lost: what is warm is of no use.
   void clear();
   std::size_t warm() const noexcept { return warm_.size(); }
@@ -42,7 +42,6 @@ class CarrierPool {
   bool timerArmed_ = false;
   std::deque<std::shared_ptr<OutboundCarrier>> warm_;  ///< idle for longest first
   net::Timer timer_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace chuantou::engine

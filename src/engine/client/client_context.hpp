@@ -1,6 +1,8 @@
 // What the parts of one client share. Everything lives on the client's one thread.
 #pragma once
 
+#include <map>
+
 #include "base/log.hpp"
 #include "base/port_rules.hpp"
 #include "chuantou/client.hpp"
@@ -12,6 +14,9 @@
 #include "net/udp_batch.hpp"
 
 namespace chuantou::engine {
+
+class CarrierPool;
+class StreamRegistry;
 
 struct Counters {
   std::uint64_t outboundActive = 0;
@@ -34,6 +39,7 @@ struct ClientContext {
   DataDialer& dataDialer;
   net::UdpSender& udpSender;
   std::unique_ptr<net::UdpReceiver> udpReceiver;  ///< at the first datagram
+  StreamRegistry& streams;
   Counters counters;
   std::function<void(const Error& error)> onRejected;
 
@@ -42,6 +48,10 @@ struct ClientContext {
     log.error(LogLevel::warn, "proxy", error);
     if (onRejected) onRejected(error);
   }
+  /// Carriers for what the application opens itself.
+  std::shared_ptr<CarrierPool> poolOf(const Target& target);
+  std::map<Target, std::shared_ptr<CarrierPool>> pools;
+
   net::UdpReceiver& receiver() {
     if (!udpReceiver) udpReceiver = std::make_unique<net::UdpReceiver>();
     return *udpReceiver;
@@ -49,5 +59,7 @@ struct ClientContext {
 };
 
 inline constexpr Millis kCarrierDeadline{15'000};
+/// OPEN says it in seconds, of which it has 16 bits.
+inline constexpr std::chrono::hours kLongestPatience{18};
 
 }  // namespace chuantou::engine

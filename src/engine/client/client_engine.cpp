@@ -42,7 +42,7 @@ ClientEngine::ClientEngine(ClientConfig config)
   auto rules = PortRules::parse(config_.allow);
   if (!rules) throw rules.error();
   if (config_.connectTimeout <= Millis{0} || config_.heartbeatInterval <= Millis{0} || config_.reconnectMin <= Millis{0} ||
-      config_.reconnectMax < config_.reconnectMin || config_.heartbeatTimeout <= config_.heartbeatInterval) {
+      config_.reconnectMax < config_.reconnectMin || config_.heartbeatTimeout <= config_.heartbeatInterval || config_.patience < Millis{0} || config_.patience > kLongestPatience) {
     throw Error{Errc::invalid_argument, "a time-out", "they must be positive, and the longer one longer than the shorter one"};
   }
   id_ = config_.clientId;
@@ -53,10 +53,18 @@ ClientEngine::ClientEngine(ClientConfig config)
   desk_ = std::make_unique<SessionDesk>(*thread_, random_, [this](const wire::MessageToServer& m) { link_->send(m); });
   handshakes_ = std::make_unique<net::DeadlineQueue>(thread_->executor(), kCarrierDeadline);
   dataDialer_ = std::make_unique<DataDialer>(*thread_, *link_, *handshakes_);
-  context_.reset(new ClientContext{*thread_, config_, log_, random_, *link_, *desk_, *trust_, *handshakes_, *dataDialer_, udpSender_, nullptr, {},
+  streamRegistry_ = std::make_unique<StreamRegistry>(*thread_, log_, [this](const StreamEvent& event) {
+    if (onStreamEvent) onStreamEvent(event);
+  });
+  context_.reset(new ClientContext{*thread_, config_, log_, random_, *link_, *desk_, *trust_, *handshakes_, *dataDialer_, udpSender_, nullptr, *streamRegistry_, {},
                                    [this](const Error& error) {
                                      if (onRejected) onRejected(error);
-                                   }});
+                                   },
+                                   {}});
+  networkWatch_ = std::make_unique<net::NetworkWatch>(*thread_, [this] { doubt("the network changed"); });
+  wakeWatch_ = std::make_unique<net::WakeWatch>(*thread_, [this](Duration jump) {
+    doubt(fmt::format("awake after {} s", std::chrono::duration_cast<std::chrono::seconds>(jump).count()));
+  });
   udpLink_ = std::make_unique<UdpLink>(*context_);
   tcpTargets_ = std::make_unique<TcpTargets>(*context_, std::move(*rules), thread_);
   udpTargets_ = std::make_unique<UdpTargets>(*context_, *udpLink_);
@@ -86,6 +94,8 @@ void ClientEngine::start(bool wait) {
     state_ = ClientState::connecting;
   }
   onThread([this] {
+    if (!networkWatch_->start()) log_.log(LogLevel::debug, "control", "the system does not tell of changes of the network");
+    wakeWatch_->start();
     link_->start();
     return true;
   });
@@ -117,13 +127,17 @@ void ClientEngine::stop() noexcept {
 /// On the thread: everything that has a peer is told, everything that somebody waits for is answered.
 void ClientEngine::tearDown() {
   const Error stopped{Errc::stopped, "the client"};
+  networkWatch_->stop();
+  wakeWatch_->stop();
   link_->stop();
   desk_->handleLost(stopped);
+  for (const auto& stream : std::exchange(streams_, {})) stream->abort();
   proxies_.clear();
+  streamRegistry_->endAll();
+  context_->pools.clear();
   udpTargets_->handleLost();
   tcpTargets_.reset();
   udpLink_->close();
-  for (const auto& stream : std::exchange(streams_, {})) stream->abort();
   for (const auto& waiter : std::exchange(listWaiters_, {})) waiter(nullptr);
 }
 
@@ -158,8 +172,17 @@ ClientStats ClientEngine::stats() {
     out.inboundTotal = context_->counters.inboundTotal;
     out.bytesUp = context_->counters.bytesUp;
     out.bytesDown = context_->counters.bytesDown;
+    const auto figures = streamRegistry_->figures();
+    out.streams = streamRegistry_->size();
+    out.streamStalls = figures.stalls;
+    out.streamResumes = figures.resumes;
+    out.streamsGivenUp = figures.givenUp;
+    out.repeatedBytes = figures.repeatedBytes;
+    out.lostTime = std::chrono::duration_cast<Millis>(figures.lostTime);
     out.reconnects = registrations_ > 0 ? registrations_ - 1 : 0;
     out.serverRtt = link_->rtt();
+    out.transports = link_->transports().all();
+    if (link_->registered()) out.serverWay = link_->way().str();
     if (link_->registered()) out.connectedFor = std::chrono::duration_cast<Millis>(Clock::now() - link_->registeredAt());
     return true;
   });
@@ -185,6 +208,7 @@ void ClientEngine::onRegistered(const wire::RegisterResponse& response) {
   log_.log(LogLevel::info, "control", "registered as {} at {}{}", response.assignedId, url_.str(),
            response.existingKicked ? ", replacing an older connection" : "");
   setState(ClientState::registered, nullptr);
+  streamRegistry_->onRegistered();
   for (const auto& [id, proxy] : proxies_) proxy->onRegistered();
 }
 
@@ -194,6 +218,7 @@ void ClientEngine::onLost(const Error& error) {
   udpTargets_->handleLost();
   udpLink_->close();
   for (const auto& [id, proxy] : proxies_) proxy->onLost();
+  for (const auto& [target, pool] : context_->pools) pool->clear();
   for (const auto& waiter : std::exchange(listWaiters_, {})) waiter(nullptr);
 }
 
@@ -207,6 +232,14 @@ void ClientEngine::onAttemptFailed(const Error& error, bool fatal) {
   log_.error(fatal ? LogLevel::error : news ? LogLevel::warn : LogLevel::debug, "control", error);
   if (!fatal && news) log_.log(LogLevel::info, "control", "trying again until {} answers", url_.str());
   setState(fatal ? ClientState::failed : ClientState::reconnecting, &error);
+  if (fatal) streamRegistry_->giveUpAll(error);
+}
+
+void ClientEngine::doubt(const std::string& why) {
+  log_.log(LogLevel::debug, "control", "{}: is everything still there?", why);
+  link_->doubt();
+  udpLink_->rebind();
+  streamRegistry_->suspectAll();
 }
 
 void ClientEngine::onMessage(wire::MessageToClient message) {
@@ -346,6 +379,10 @@ std::vector<ClientEngine::OpenedProxy> ClientEngine::proxies() {
         return out;
       })
       .value_or(std::vector<OpenedProxy>{});
+}
+
+std::vector<StreamInfo> ClientEngine::streams() {
+  return thread_->tryCall([&] { return streamRegistry_->list(); }).value_or(std::vector<StreamInfo>{});
 }
 
 // --------------------------------------------------------------------- streams

@@ -7,9 +7,12 @@
 
 #include "engine/client/peer_operations.hpp"
 #include "engine/client/proxy.hpp"
+#include "engine/client/stream_registry.hpp"
 #include "engine/client/tcp_targets.hpp"
 #include "engine/client/udp_targets.hpp"
+#include "net/network_watch.hpp"
 #include "net/system_random.hpp"
+#include "net/wake_watch.hpp"
 
 namespace chuantou::engine {
 
@@ -35,6 +38,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   bool closeProxy(ProxyId id);
   std::optional<ProxyStats> proxyStats(ProxyId id);
   std::vector<OpenedProxy> proxies();
+  std::vector<StreamInfo> streams();
 
   void listen(std::uint16_t port, Client::StreamHandler handler);
   void unlisten(std::uint16_t port);
@@ -49,6 +53,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
 
   std::function<void(ClientState, std::error_code)> onStateChange;
   std::function<void(const Error&)> onRejected;
+  std::function<void(const StreamEvent&)> onStreamEvent;
 
  private:
   void onRegistered(const wire::RegisterResponse& response) override;
@@ -59,6 +64,8 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   void handle(const wire::IncomingRequest& request);
   std::optional<Error> unwelcome(const Visitor& visitor) const;
   void setState(ClientState state, const Error* reason);
+  /// Asks everything that stands whether it still does.
+  void doubt(const std::string& why);
   void adopt(const std::shared_ptr<detail::StreamImpl>& stream, bool inbound);
   void tearDown();
   Target targetOf(const std::string& peer, std::uint16_t port) const;
@@ -85,10 +92,13 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   // On the thread only, made in this order.
   std::unique_ptr<PeerTrust> trust_;
   std::unique_ptr<ControlLink> link_;
+  std::unique_ptr<net::NetworkWatch> networkWatch_;
+  std::unique_ptr<net::WakeWatch> wakeWatch_;
   std::unique_ptr<SessionDesk> desk_;
   std::unique_ptr<net::DeadlineQueue> handshakes_;
   std::unique_ptr<DataDialer> dataDialer_;
   net::UdpSender udpSender_;
+  std::unique_ptr<StreamRegistry> streamRegistry_;
   std::unique_ptr<ClientContext> context_;
   std::unique_ptr<UdpLink> udpLink_;
   std::unique_ptr<TcpTargets> tcpTargets_;

@@ -2,14 +2,21 @@
 
 #include "base/hex.hpp"
 #include "chuantou/version.hpp"
-#include "net/sys_error.hpp"
 #include "crypto/token_proof.hpp"
+#include "net/network_watch.hpp"
+#include "net/sys_error.hpp"
 
 namespace chuantou::engine {
 
 namespace {
 /// A registration that lasted this long was a good one: the next failure starts with short waits again.
 constexpr std::chrono::seconds kStable{10};
+/// A server that cannot be reached is tried at least this often in the first minutes: it, or the way to it, is about to come
+/// back. (One that answers and refuses is left alone for longer and longer from the beginning.)
+constexpr Millis kEager{2'000};
+constexpr std::chrono::minutes kEagerFor{5};
+/// An attempt that changes of the network begin anew so often is left to itself, so that one that takes long can end.
+constexpr int kMaxRestarts = 5;
 
 /// What trying again cannot mend.
 bool isFatal(Errc code) {
@@ -21,6 +28,9 @@ bool isFatal(Errc code) {
 std::int64_t timestampOf(TimePoint at) {
   return std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
 }
+TimePoint timeOf(std::int64_t timestamp) { return TimePoint{std::chrono::microseconds{timestamp}}; }
+/// The present, as exactly as a timestamp tells it.
+TimePoint stampedNow() { return std::chrono::floor<std::chrono::microseconds>(Clock::now()); }
 }  // namespace
 
 ControlLink::ControlLink(net::IoThread& thread, const ClientConfig& config, ServerUrl url, const crypto::Identity& identity,
@@ -36,16 +46,17 @@ ControlLink::ControlLink(net::IoThread& thread, const ClientConfig& config, Serv
       id_(config.clientId),
       backoff_(config.reconnectMin, config.reconnectMax),
       timer_(thread.context()),
-      beatEvery_(config.heartbeatInterval),
-      deadAfter_(config.heartbeatTimeout) {}
+      ways_(waysTo(url_, config)) {}
 
 ControlLink::~ControlLink() {
-  if (handshake_) handshake_->cancel();
+  if (race_) race_->cancel();
   if (channel_) channel_->disown();
 }
 
 void ControlLink::start() {
-  if (stage_ == Stage::idle) attempt();
+  if (stage_ != Stage::idle) return;
+  awaySince_ = Clock::now();
+  attempt();
 }
 
 void ControlLink::stop() {
@@ -61,47 +72,48 @@ void ControlLink::stop() {
 }
 
 void ControlLink::cancelAttempt() {
-  net::cancelDial(std::exchange(dial_, nullptr));
-  if (const auto handshake = std::exchange(handshake_, nullptr)) handshake->cancel();
+  if (const auto race = std::exchange(race_, nullptr)) race->cancel();
 }
 
 void ControlLink::attempt() {
   stage_ = Stage::dialing;
   farewell_.reset();
+  reached_ = false;
+  answered_ = false;
+  // Another network may have another firewall, or none.
+  if (std::exchange(newNetwork_, false)) way_ = 0;
   // One deadline for the whole attempt, from the resolver to the registration.
   timer_.expires_after(config_.connectTimeout);
   timer_.async_wait([this](const net::ErrorCode& ec) {
     if (ec || (stage_ != Stage::dialing && stage_ != Stage::registering)) return;
+    std::optional<Error> error;
+    if (race_) error = race_->standing().error;
     cancelAttempt();
-    fail(Error{Errc::timed_out, url_.str(), "no answer"}, false);
+    fail(error.value_or(Error{Errc::timed_out, url_.str(), "no answer"}), false);
   });
-  dial_ = net::dial(thread_.context(), url_.at.host, url_.at.port, config_.connectTimeout,
-                    [this](const net::ErrorCode& ec, net::TcpSocket socket) { onConnected(ec, std::move(socket)); });
+  race_ = std::make_shared<WayRace>(thread_, ways_, tls_, transports_, [this](WayRace::Result result) { onRaceEnd(std::move(result)); });
+  const auto race = race_;  // it may end within
+  race->start(way_, config_.connectTimeout);
 }
 
-void ControlLink::onConnected(const net::ErrorCode& ec, net::TcpSocket socket) {
-  if (stage_ != Stage::dialing) return;
-  dial_.reset();
-  if (ec) return fail(net::serverError(ec, url_.str()), false);
-  if (!tls_.wanted()) return openChannel(std::move(socket));
-  handshake_ = tls_.shakeHands(thread_, std::move(socket), [this](const Error* error, std::unique_ptr<net::TlsSocket> secured) {
-    handshake_.reset();
-    if (error) return fail(*error, isFatal(error->errc()));
-    openChannel(std::move(secured));
-  });
-  if (stage_ != Stage::dialing) handshake_.reset();  // it has ended already
-}
-
-template <class Socket>
-void ControlLink::openChannel(Socket socket) {
+void ControlLink::onRaceEnd(WayRace::Result result) {
+  race_.reset();
+  reached_ = result.reached;
+  if (!result.channel) return fail(*result.error, isFatal(result.error->errc()));
   stage_ = Stage::registering;
-  auto codec = net::WebSocketCodec::client(formatHostPort(url_.at.host, url_.at.port), url_.path, wire::kMaxMessageToClient);
-  channel_ = std::make_shared<net::MessageChannel>(thread_, std::move(socket), std::move(codec), static_cast<net::MessageChannel::Owner*>(this));
+  way_ = result.way;
+  channel_ = std::move(result.channel);
+  channel_->adopt(this);
   server_ = channel_->remoteEndpoint();
-  channel_->start();
+  sendRegister({});
 }
 
-void ControlLink::onOpen(net::MessageChannel&) { sendRegister({}); }
+std::optional<net::UdpEndpoint> ControlLink::udpServer() const {
+  if (way().proxy) return std::nullopt;
+  return net::UdpEndpoint{server_.address(), url_.at.port};
+}
+
+void ControlLink::onOpen(net::MessageChannel&) {}
 
 /// Without a challenge it only asks for one: nothing can be proved yet.
 void ControlLink::sendRegister(const std::vector<std::uint8_t>& challenge) {
@@ -123,7 +135,9 @@ void ControlLink::send(const wire::MessageToServer& message) {
 }
 
 void ControlLink::onText(net::MessageChannel&, std::string text) {
-  heardAt_ = Clock::now();
+  const TimePoint now = stampedNow();
+  answered_ = true;
+  if (heartbeat_) heartbeat_->handleHeard(now);
   auto message = wire::decodeToClient(text);
   if (!message) {
     log_.log(LogLevel::warn, "control", "the server sent something that is not understood: {}", message.error().detail());
@@ -132,10 +146,11 @@ void ControlLink::onText(net::MessageChannel&, std::string text) {
   }
   if (const auto* response = std::get_if<wire::RegisterResponse>(&*message)) return handleRegisterResponse(*response);
   if (const auto* beat = std::get_if<wire::Heartbeat>(&*message)) {
-    if (beat->timestamp == timestampOf(beatAt_)) {
-      rtt_ = std::chrono::duration_cast<std::chrono::microseconds>(heardAt_ - beatAt_);
-    }
-    return;
+    const TimePoint askedAt = timeOf(beat->timestamp);
+    if (!heartbeat_ || askedAt < registeredAt_ || askedAt > heartbeat_->askedAt()) return;
+    heartbeat_->handleAnswer(now, askedAt);
+    rtt_ = std::chrono::duration_cast<std::chrono::microseconds>(now - askedAt);
+    return armBeat();
   }
   if (const auto* error = std::get_if<wire::ErrorMessage>(&*message)) {
     const bool ofId = error->code == Errc::kicked;
@@ -146,7 +161,9 @@ void ControlLink::onText(net::MessageChannel&, std::string text) {
   if (stage_ == Stage::registered) listener_.onMessage(std::move(*message));
 }
 
-void ControlLink::onHeard(net::MessageChannel&) { heardAt_ = Clock::now(); }
+void ControlLink::onHeard(net::MessageChannel&) {
+  if (heartbeat_) heartbeat_->handleHeard(stampedNow());
+}
 void ControlLink::onRequest(net::MessageChannel&, net::HttpRequest) {}
 
 void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response) {
@@ -166,27 +183,70 @@ void ControlLink::handleRegisterResponse(const wire::RegisterResponse& response)
   }
   stage_ = Stage::registered;
   id_ = response.assignedId;
-  registeredAt_ = heardAt_ = Clock::now();
-  if (response.heartbeatIntervalMs > 0) beatEvery_ = std::min<Duration>(beatEvery_, Millis{response.heartbeatIntervalMs});
-  if (response.heartbeatTimeoutMs > 0) deadAfter_ = std::min<Duration>(deadAfter_, Millis{response.heartbeatTimeoutMs});
+  ++registrations_;
+  registeredAt_ = stampedNow();
+  restarts_ = 0;
+  hurry_ = false;
+  if (ways_.size() > 1) log_.log(LogLevel::info, "control", "the way to the server: {}", way().str());
+  Heartbeat::Times times{config_.heartbeatInterval, config_.heartbeatTimeout};
+  if (response.heartbeatIntervalMs > 0) times.every = std::min<Duration>(times.every, Millis{response.heartbeatIntervalMs});
+  if (response.heartbeatTimeoutMs > 0) times.deadAfter = std::min<Duration>(times.deadAfter, Millis{response.heartbeatTimeoutMs});
+  heartbeat_.emplace(registeredAt_, times);
   beat();
   listener_.onRegistered(response);
 }
 
 void ControlLink::beat() {
   if (stage_ != Stage::registered) return;
-  const TimePoint now = Clock::now();
-  if (now - heardAt_ >= deadAfter_) {
-    return fail(Error{Errc::connection_lost, url_.str(), "nothing heard for too long"}, false);
+  switch (heartbeat_->poll(stampedNow())) {
+    case Heartbeat::Action::giveUp:
+      hurry_ = true;
+      return fail(Error{Errc::connection_lost, url_.str(), "nothing heard for too long"}, false);
+    case Heartbeat::Action::ask:
+      ask();
+      break;
+    case Heartbeat::Action::wait:
+      break;
   }
-  if (now - beatAt_ >= beatEvery_ || registeredAt_ == heardAt_) {
-    beatAt_ = now;
-    send(wire::Heartbeat{timestampOf(now)});
-  }
-  timer_.expires_at(std::min<TimePoint>(beatAt_ + beatEvery_, now + deadAfter_ / 8));
+  armBeat();
+}
+
+void ControlLink::ask() { send(wire::Heartbeat{timestampOf(heartbeat_->askedAt())}); }
+
+void ControlLink::armBeat() {
+  timer_.expires_at(heartbeat_->wakeAt());
   timer_.async_wait([this](const net::ErrorCode& ec) {
     if (!ec) beat();
   });
+}
+
+void ControlLink::doubt() {
+  newNetwork_ = true;
+  switch (stage_) {
+    case Stage::idle:
+    case Stage::stopped:
+      return;
+    case Stage::waiting:
+      backoff_.reset();
+      return attempt();
+    case Stage::dialing:
+    case Stage::registering:
+      hurry_ = true;
+      if (restarts_ == kMaxRestarts) return;
+      ++restarts_;
+      cancelAttempt();
+      dropChannel("the network changed");
+      return attempt();
+    case Stage::registered:
+      break;
+  }
+  if (!net::isLocalAddress(channel_->localEndpoint().address())) {
+    hurry_ = true;
+    return fail(Error{Errc::connection_lost, url_.str(), "this machine has another address now"}, false);
+  }
+  if (!heartbeat_->handleDoubt(stampedNow(), rtt_)) return;
+  ask();
+  armBeat();
 }
 
 void ControlLink::onClosed(net::MessageChannel& channel, const std::string& reason) {
@@ -206,20 +266,31 @@ void ControlLink::dropChannel(const std::string& reason) {
 }
 
 void ControlLink::fail(const Error& error, bool fatal) {
+  const TimePoint now = Clock::now();
   const bool wasRegistered = stage_ == Stage::registered;
-  if (wasRegistered && Clock::now() - registeredAt_ >= kStable) backoff_.reset();
+  // A way on which the server answered and then nothing came of it: the next one has the head start.
+  if (stage_ == Stage::registering && !answered_) way_ = (way_ + 1) % ways_.size();
+  if (wasRegistered) awaySince_ = now;
+  if (wasRegistered && now - registeredAt_ >= kStable) backoff_.reset();
   stage_ = fatal ? Stage::stopped : Stage::waiting;
+  restarts_ = 0;
+  heartbeat_.reset();
   dropChannel(error.what());
   timer_.cancel();
   if (!fatal) {
-    const Millis wait = backoff_.next(random_);
-    timer_.expires_after(wait);
-    timer_.async_wait([this](const net::ErrorCode& ec) {
-      if (!ec && stage_ == Stage::waiting) attempt();
-    });
+    const bool eager = (wasRegistered || !reached_) && now - awaySince_ < kEagerFor;
+    const Millis wait = backoff_.next(random_, eager ? kEager : Millis::max());
+    attemptIn(std::exchange(hurry_, false) ? Duration{} : wait);
   }
   if (wasRegistered) listener_.onLost(error);
   listener_.onAttemptFailed(error, fatal);
+}
+
+void ControlLink::attemptIn(Duration wait) {
+  timer_.expires_after(wait);
+  timer_.async_wait([this](const net::ErrorCode& ec) {
+    if (!ec && stage_ == Stage::waiting) attempt();
+  });
 }
 
 }  // namespace chuantou::engine

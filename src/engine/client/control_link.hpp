@@ -5,12 +5,11 @@
 
 #include "base/backoff.hpp"
 #include "base/endpoint_text.hpp"
+#include "base/heartbeat.hpp"
 #include "base/log.hpp"
 #include "chuantou/client.hpp"
 #include "crypto/identity.hpp"
-#include "engine/client/server_tls.hpp"
-#include "net/dialer.hpp"
-#include "net/message_channel.hpp"
+#include "engine/client/way_race.hpp"
 #include "wire/control_message.hpp"
 
 namespace chuantou::engine {
@@ -36,26 +35,36 @@ class ControlLink final : private net::MessageChannel::Owner {
   /// Says goodbye (best effort) and never tries again.
   void stop();
   void send(const wire::MessageToServer& message);
+  /// The network changed, or this program did not run for a while: what stands is asked at once whether it lives, what waits
+  /// to try again does so now, and what is being tried is begun anew.
+  void doubt();
   bool registered() const noexcept { return stage_ == Stage::registered; }
-  /// Of the server, while registered: where data channels go.
+  /// While registered: where data channels go, the server or a proxy, and on which way.
   const net::TcpEndpoint& server() const noexcept { return server_; }
+  const ServerWay& way() const noexcept { return ways_[way_]; }
+  /// Where datagrams go; nothing: nowhere, as they do not pass through a proxy.
+  std::optional<net::UdpEndpoint> udpServer() const;
+  TransportLog& transports() noexcept { return transports_; }
   /// How the server proves itself on any connection of this client.
   ServerTls& tls() noexcept { return tls_; }
   const std::string& id() const noexcept { return id_; }
   std::chrono::microseconds rtt() const noexcept { return rtt_; }
   TimePoint registeredAt() const noexcept { return registeredAt_; }
+  /// It had been registered before, and lost the server.
+  bool reconnected() const noexcept { return registrations_ > 1; }
 
  private:
   enum class Stage { idle, dialing, registering, registered, waiting, stopped };
 
   void attempt();
-  void onConnected(const net::ErrorCode& ec, net::TcpSocket socket);
+  void attemptIn(Duration wait);
+  void onRaceEnd(WayRace::Result result);
   void cancelAttempt();
-  template <class Socket>
-  void openChannel(Socket socket);
   void handleRegisterResponse(const wire::RegisterResponse& response);
   void sendRegister(const std::vector<std::uint8_t>& challenge);
   void beat();
+  void ask();
+  void armBeat();
   void fail(const Error& error, bool fatal);
   void dropChannel(const std::string& reason);
 
@@ -77,16 +86,22 @@ class ControlLink final : private net::MessageChannel::Owner {
   std::string id_;
   Backoff backoff_;
   net::Timer timer_;  ///< the attempt's deadline, the heartbeat, or the wait for the next attempt
-  net::DialHandle dial_;
-  std::shared_ptr<net::TlsHandshake> handshake_;
+  std::vector<ServerWay> ways_;
+  std::size_t way_ = 0;    ///< of the present or last registration, and the first of the next attempt
+  TransportLog transports_;
+  std::shared_ptr<WayRace> race_;
   std::shared_ptr<net::MessageChannel> channel_;
   std::optional<Error> farewell_;  ///< what the server said before it closed
   net::TcpEndpoint server_;
-  TimePoint heardAt_{};
+  std::optional<Heartbeat> heartbeat_;  ///< while registered
   TimePoint registeredAt_{};
-  TimePoint beatAt_{};
-  Duration beatEvery_{};
-  Duration deadAfter_{};
+  std::uint64_t registrations_ = 0;
+  TimePoint awaySince_{};  ///< when it was registered last, or began to try
+  bool reached_ = false;   ///< something accepted the present attempt's connection
+  bool answered_ = false;  ///< and said something in the server's language
+  bool newNetwork_ = false;  ///< maybe: what was found out about ways does not hold
+  bool hurry_ = false;     ///< the next attempt does not wait
+  int restarts_ = 0;       ///< of the present attempt, by doubts
   std::chrono::microseconds rtt_{0};
 };
 

@@ -2,6 +2,7 @@
 
 #include <asio/error.hpp>
 
+#include "net/proxy_tunnel.hpp"
 #include "net/socket_options.hpp"
 #include "net/tls_bridge.hpp"
 
@@ -9,8 +10,11 @@ namespace chuantou::engine {
 
 class DataDialer::Attempt final : public net::DeadlineQueue::Waiter, public std::enable_shared_from_this<Attempt> {
  public:
-  Attempt(net::IoThread& thread, ServerTls* tls, Done done)
-      : thread_(thread), tls_(tls), socket_(thread.context()), done_(std::move(done)) {}
+  /// `tls`: null: without.
+  Attempt(net::IoThread& thread, ServerTls* tls, const ServerWay& way, Done done)
+      : thread_(thread), tls_(tls), socket_(thread.context()), done_(std::move(done)) {
+    if (way.proxy) toServer_ = wire::makeProxyHandshake(*way.proxy, way.url.at);
+  }
 
   void start(const net::TcpEndpoint& server) {
     net::openForDial(socket_, server);
@@ -20,6 +24,7 @@ class DataDialer::Attempt final : public net::DeadlineQueue::Waiter, public std:
   void onDeadline() override {
     net::ErrorCode ignored;
     socket_.close(ignored);
+    if (const auto tunnel = tunnel_.lock()) tunnel->cancel();
     if (const auto handshake = handshake_.lock()) handshake->cancel();
     finish(asio::error::timed_out, net::TcpSocket{thread_.context()});
   }
@@ -27,10 +32,20 @@ class DataDialer::Attempt final : public net::DeadlineQueue::Waiter, public std:
  private:
   void onConnected(const net::ErrorCode& ec) {
     if (!done_) return;
-    if (ec || !tls_) return finish(ec, std::move(socket_));
-    handshake_ = tls_->shakeHands(thread_, std::move(socket_),
-                                  [self = shared_from_this()](const Error* error, std::unique_ptr<net::TlsSocket> socket) {
-                                    self->onSecured(error, std::move(socket));
+    if (ec || !toServer_) return onThrough(ec, std::move(socket_));
+    const auto tunnel = std::make_shared<net::ProxyTunnel>(
+        std::move(socket_), std::move(toServer_), [self = shared_from_this()](const std::string* failure, net::TcpSocket socket) {
+          if (self->done_) self->onThrough(failure ? net::ErrorCode{make_error_code(Errc::proxy_refused)} : net::ErrorCode{}, std::move(socket));
+        });
+    tunnel_ = tunnel;
+    tunnel->start();
+  }
+
+  void onThrough(const net::ErrorCode& ec, net::TcpSocket socket) {
+    if (ec || !tls_) return finish(ec, std::move(socket));
+    handshake_ = tls_->shakeHands(thread_, std::move(socket),
+                                  [self = shared_from_this()](const Error* error, std::unique_ptr<net::TlsSocket> secured) {
+                                    self->onSecured(error, std::move(secured));
                                   });
   }
 
@@ -49,13 +64,18 @@ class DataDialer::Attempt final : public net::DeadlineQueue::Waiter, public std:
   net::IoThread& thread_;
   ServerTls* tls_;
   net::TcpSocket socket_;
-  std::weak_ptr<net::TlsHandshake> handshake_;  ///< holds this object, not the reverse
+  std::unique_ptr<wire::ProxyHandshake> toServer_;  ///< where there is a proxy
+  // They hold this object, not the reverse.
+  std::weak_ptr<net::ProxyTunnel> tunnel_;
+  std::weak_ptr<net::TlsHandshake> handshake_;
   Done done_;
 };
 
 void DataDialer::dial(Done done) {
   ServerTls& tls = link_.tls();
-  const auto attempt = std::make_shared<Attempt>(thread_, tls.wantedForData() ? &tls : nullptr, std::move(done));
+  const ServerWay& way = link_.way();
+  const bool secured = tls.wantedForData() || way.guessed;
+  const auto attempt = std::make_shared<Attempt>(thread_, secured ? &tls : nullptr, way, std::move(done));
   deadlines_.add(attempt);
   attempt->start(link_.server());
 }

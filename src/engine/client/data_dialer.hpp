@@ -1,4 +1,5 @@
-// Connections to the server's port for data channels: plain, or inside TLS where the client wants that.
+// Connections to the server's port for data channels, on the way that the control channel has taken: plain, or inside TLS where
+// the client wants that.
 #pragma once
 
 #include "engine/client/control_link.hpp"

@@ -51,7 +51,7 @@ void InboundCarrier::shakeHands() {
     context_.log.log(LogLevel::debug, "trust", "no encryption with {}: {}", visitor_.id.str(), secure_->session().failure());
     return end();
   }
-  if (secure_->session().peerKey() != visitor_.key.key) {
+  if (!visitor_.key.key || secure_->session().peerKey() != visitor_.key.key) {
     const Error error{Errc::protocol_error, visitor_.id.str(), "it showed another key than it registered with: somebody is in the middle"};
     context_.log.error(LogLevel::error, "trust", error);
     return end();
@@ -68,10 +68,9 @@ void InboundCarrier::onDeadline() {
 
 void InboundCarrier::end() {
   if (const auto pump = pump_) return pump->abort();
-  if (const auto pump = securePump_) return pump->abort();
   // The initiator tells a carrier that was not needed from a service that resets.
-  if (stage_ == Stage::dialing || stage_ == Stage::handshaking || stage_ == Stage::standby) return leaveClosed();
-  net::closeWithReset(line().socket());
+  if (!plain_ || stage_ == Stage::standby) return leaveClosed();
+  net::closeWithReset(plain_->socket());
   leave();
 }
 
@@ -92,7 +91,7 @@ void InboundCarrier::waitForFrame() {
 void InboundCarrier::readFrames() {
   while (targets_ && stage_ == Stage::standby) {
     Frame frame;
-    switch (line().readFrame(frame)) {
+    switch (frames().readFrame(frame)) {
       case FrameLine::State::ok:
         reading_ = true;
         handle(frame);
@@ -119,28 +118,74 @@ void InboundCarrier::handle(const Frame& frame) {
   }
   if (frame.header.type == wire::FrameType::ping) {
     const auto pong = wire::encodePing(wire::FrameType::pong, std::span{frame.payload}.first<wire::kPingSize>());
-    if (!line().sendFrame(pong)) end();
+    if (!frames().sendFrame(pong)) end();
     return;
   }
-  if (frame.header.type == wire::FrameType::seal && secure_) {
-    const auto seal = wire::decodeSeal(frame.payload);
-    return seal ? onSeal(seal.value()) : end();
+  if (!secure_) {
+    if (frame.header.type != wire::FrameType::open) return end();
+    const auto open = wire::decodeOpen(frame.payload);
+    answerAtOnce_ = (frame.header.flags & wire::kFlagAnswerAtOnce) != 0;
+    return open ? onPlainOpen(open.value()) : end();
   }
-  if (frame.header.type != wire::FrameType::open) return end();
-  const auto open = wire::decodeOpen(frame.payload);
-  if (!open) return end();
-  answerAtOnce_ = (frame.header.flags & wire::kFlagAnswerAtOnce) != 0;
-  onOpen(open.value());
+  switch (frame.header.type) {
+    case wire::FrameType::open: {
+      const auto open = wire::decodeOpen(frame.payload);
+      // A second one of the same stream was overtaken by its RESUME.
+      if (!open || targets_->find(*visitor_.key.key, open.value().id) || targets_->hasEnded(*visitor_.key.key, open.value().id)) return end();
+      confirmBehind();
+      stage_ = Stage::open;
+      const bool atOnce = (frame.header.flags & wire::kFlagAnswerAtOnce) != 0;
+      return InboundStream::make(*targets_, visitor_, open.value(), atOnce)->openOn(shared_from_this());
+    }
+    case wire::FrameType::resume: {
+      const auto resume = wire::decodeResume(frame.payload);
+      return resume ? onResume(resume.value(), frame.header.flags) : end();
+    }
+    case wire::FrameType::seal: {
+      const auto seal = wire::decodeSeal(frame.payload);
+      return seal ? onSeal(seal.value()) : end();
+    }
+    case wire::FrameType::ack:
+    case wire::FrameType::reset:
+    case wire::FrameType::pong:
+    case wire::FrameType::window:
+    case wire::FrameType::ackEvery:
+      return handleForBehind(frame);  // late words to the stream that has left
+    default:
+      return end();
+  }
+}
+
+void InboundCarrier::onResume(const wire::ResumeFrame& resume, std::uint8_t flags) {
+  confirmBehind();
+  stage_ = Stage::open;
+  if (const auto stream = targets_->find(*visitor_.key.key, resume.open.id)) {
+    return stream->resumeOn(shared_from_this(), resume);
+  }
+  // It was lost on its way here if this client would know of it; one that is gone for good is not begun again.
+  const bool neverCame = (flags & wire::kFlagAnswered) == 0 && resume.position == 0 && targets_->hasBeenThereFor(Millis{resume.ageMs}) &&
+                         !targets_->hasEnded(*visitor_.key.key, resume.open.id);
+  if (!neverCame) return reject(Error{Errc::session_unknown, "a stream of " + visitor_.id.str()});
+  InboundStream::make(*targets_, visitor_, resume.open, (flags & wire::kFlagAnswerAtOnce) != 0)->openLateOn(shared_from_this());
+}
+
+void InboundCarrier::onStreamLeft(bool free) {
+  if (!targets_) return;
+  if (!free) return leaveClosed();
+  stage_ = Stage::standby;
+  // Not within the stream's own call: what comes next may be there already.
+  asio::post(context_.thread.context(), [self = shared_from_this()] { self->readFrames(); });
 }
 
 /// The carrier only answers; the flow's datagrams travel over UDP.
 void InboundCarrier::onSeal(const wire::SealFrame& seal) {
+  confirmBehind();
   stage_ = Stage::opening;
   const auto keys = crypto::exportSealKeys(secure_->session(), wire::sealContext(seal));
   targets_->onSeal(visitor_.id, seal, keys, [self = shared_from_this()](const Error* error) {
     if (!self->targets_) return;
     if (error) return self->reject(*error);
-    if (!self->line().sendFrame(wire::encodeAccept())) return self->end();
+    if (!self->secure_->sendFrame(wire::encodeBare(wire::FrameType::accept))) return self->end();
     self->stage_ = Stage::standby;
     if (!self->reading_) self->readFrames();
   });
@@ -148,18 +193,20 @@ void InboundCarrier::onSeal(const wire::SealFrame& seal) {
 
 // ---------------------------------------------------------------------- services
 
-void InboundCarrier::onOpen(const wire::OpenFrame& open) {
+void InboundCarrier::onPlainOpen(const wire::OpenFrame& open) {
   stage_ = Stage::opening;
-  port_ = open.port;
-  if (secure_) secure_->beginStream();
   ++context_.counters.inboundTotal;
   const std::string where = open.host.empty() ? std::to_string(open.port) : formatHostPort(open.host, open.port);
   if (context_.counters.inboundActive >= context_.config.maxSessions) {
     return reject(Error{Errc::limit_reached, where, "too many connections to this client"});
   }
   const Decision decision = targets_->rules_.decide(visitor_.id, visitor_.sameGroup, open.host, open.port);
-  if ((visitor_.sameGroup || decision.allowed()) && isLoopbackName(open.host) && targets_->listeners_.count(open.port) != 0) {
-    return serveInProcess();
+  if ((visitor_.sameGroup || decision.allowed()) && isLoopbackName(open.host) && targets_->listens(open.port)) {
+    if (!frames().sendFrame(wire::encodeBare(wire::FrameType::accept))) return end();
+    auto transport = makePlainTransport(plain_->releaseSocket(), plain_->takeRest());
+    auto& targets = *targets_;
+    leave();
+    return targets.serve(open.port, std::make_shared<detail::StreamImpl>(targets.thread_, std::move(transport), visitor_.id.str(), open.port));
   }
   if (!decision.allowed()) return reject(Error{Errc::not_allowed, where});
   net::dialTarget(context_.thread.context(), decision, open.port, kServiceDialDeadline,
@@ -172,19 +219,12 @@ void InboundCarrier::onOpen(const wire::OpenFrame& open) {
 
 void InboundCarrier::onServiceReached(net::TcpSocket service) {
   // Unless the initiator waits for it, ACCEPT waits (200 ms at the most) for the service's first bytes, to leave with them.
-  if (!line().sendFrame(wire::encodeAccept(), !answerAtOnce_)) {
+  if (!frames().sendFrame(wire::encodeBare(wire::FrameType::accept), !answerAtOnce_)) {
     net::closeWithReset(service);  // an end would say that the user had nothing to say
     return end();
   }
   stage_ = Stage::open;
   ++context_.counters.inboundActive;
-  if (secure_) {
-    const auto pump = std::make_shared<StreamPump>(
-        context_.thread, std::move(service), *secure_, shared_from_this(),
-        [self = shared_from_this()](const net::PumpResult& result, bool free) { self->onSecureEnd(result, free); });
-    securePump_ = pump;
-    return pump->start();
-  }
   auto rest = plain_->takeRest();
   const auto pump = std::make_shared<net::Pump>(context_.thread, plain_->releaseSocket(), std::move(service),
                                                 [self = shared_from_this()](const net::PumpResult& result) { self->onPlainEnd(result); });
@@ -200,32 +240,11 @@ void InboundCarrier::onPlainEnd(const net::PumpResult& result) {
   pump_.reset();
 }
 
-void InboundCarrier::onSecureEnd(const net::PumpResult& result, bool free) {
-  --context_.counters.inboundActive;
-  context_.counters.bytesUp += result.bytesAtoB;
-  context_.counters.bytesDown += result.bytesBtoA;
-  securePump_.reset();
-  if (!free || !targets_) return leave();
-  stage_ = Stage::standby;
-  // Not within the pump's own call: what comes next may be there already.
-  asio::post(context_.thread.context(), [self = shared_from_this()] { self->readFrames(); });
-}
-
-void InboundCarrier::serveInProcess() {
-  if (!line().sendFrame(wire::encodeAccept())) return end();
-  auto transport = plain_ ? makePlainTransport(plain_->releaseSocket(), plain_->takeRest())
-                          : makeSecureTransport(context_.thread, *secure_, shared_from_this());
-  auto stream = std::make_shared<detail::StreamImpl>(targets_->thread_, std::move(transport), visitor_.id.str(), port_);
-  const auto listener = targets_->listeners_.at(port_);  // a copy: it may call unlisten()
-  leave();
-  listener(std::move(stream));
-}
-
 // -------------------------------------------------------------------------- ends
 
 void InboundCarrier::reject(const Error& error) {
   context_.log.log(LogLevel::warn, "target", "{} asked for {}: {}", visitor_.id.str(), error.subject(), error.message(context_.log.language()));
-  line().sendFrame(wire::encodeReject(error.errc(), error.detail()));
+  frames().sendFrame(wire::encodeReject(error.errc(), error.detail()));
   close();
 }
 
@@ -233,7 +252,7 @@ void InboundCarrier::reject(const Error& error) {
 /// then: closing with them unread would be a reset, which may overtake the refusal.
 void InboundCarrier::close() {
   net::ErrorCode ignored;
-  line().socket().shutdown(net::TcpSocket::shutdown_send, ignored);
+  frames().socket().shutdown(net::TcpSocket::shutdown_send, ignored);
   stage_ = Stage::refused;
   context_.handshakes.add(weak_from_this());
   discard();
@@ -243,20 +262,22 @@ void InboundCarrier::discard() {
   for (;;) {
     const auto scratch = context_.thread.scratch();
     net::ErrorCode ec;
-    line().socket().read_some(asio::buffer(scratch.data(), scratch.size()), ec);
+    frames().socket().read_some(asio::buffer(scratch.data(), scratch.size()), ec);
     if (ec == asio::error::would_block || ec == asio::error::try_again) break;
     if (ec) return leaveClosed();
   }
-  line().socket().async_wait(net::TcpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
+  frames().socket().async_wait(net::TcpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
     if (!ec && self->targets_) self->discard();
   });
 }
 
 void InboundCarrier::leaveClosed() {
+  const auto self = shared_from_this();
   net::ErrorCode ignored;
-  net::TcpSocket& socket = plain_ || secure_ ? line().socket() : socket_;
+  net::TcpSocket& socket = plain_ || secure_ ? frames().socket() : socket_;
   socket.close(ignored);
   leave();
+  loseBehind();
 }
 
 void InboundCarrier::leave() {

@@ -1,10 +1,11 @@
-// The target's end of a carrier: dials the server, waits for OPEN, reaches the service and passes its bytes; an encrypted
-// one then waits for the next OPEN.
+// The target's end of a carrier: dials the server, proves its key, and waits for OPEN or RESUME. An encrypted one serves one
+// stream after the other; a plain one reaches the service itself.
 #pragma once
 
 #include "engine/client/client_context.hpp"
 #include "engine/client/plain_line.hpp"
-#include "engine/client/stream_pump.hpp"
+#include "engine/client/stream_carrier.hpp"
+#include "net/pump.hpp"
 
 namespace chuantou::engine {
 
@@ -18,7 +19,7 @@ struct Visitor {
   bool sameGroup = false;  ///< both have proved tokens of one group
 };
 
-class InboundCarrier final : public net::DeadlineQueue::Waiter, public std::enable_shared_from_this<InboundCarrier> {
+class InboundCarrier final : public StreamCarrier, public net::DeadlineQueue::Waiter, public std::enable_shared_from_this<InboundCarrier> {
  public:
   InboundCarrier(TcpTargets& targets, Visitor visitor);
   ~InboundCarrier() override { leave(); }
@@ -27,22 +28,26 @@ class InboundCarrier final : public net::DeadlineQueue::Waiter, public std::enab
   void onDeadline() override;
   void end();
 
+  /// Of an encrypted carrier.
+  SecureLine& line() noexcept override { return *secure_; }
+  void onStreamLeft(bool free) override;
+  /// Says why, and ends.
+  void reject(const Error& error);
+
  private:
   enum class Stage { dialing, handshaking, standby, opening, open, refused };
 
   void onConnected(const DataKey& key, net::TcpSocket socket);
   void shakeHands();
-  FrameLine& line() { return plain_ ? static_cast<FrameLine&>(*plain_) : *secure_; }
+  FrameLine& frames() { return plain_ ? static_cast<FrameLine&>(*plain_) : *secure_; }
   void waitForFrame();
   void readFrames();
   void handle(const Frame& frame);
   void onSeal(const wire::SealFrame& seal);
-  void onOpen(const wire::OpenFrame& open);
+  void onResume(const wire::ResumeFrame& resume, std::uint8_t flags);
+  void onPlainOpen(const wire::OpenFrame& open);
   void onServiceReached(net::TcpSocket service);
   void onPlainEnd(const net::PumpResult& result);
-  void onSecureEnd(const net::PumpResult& result, bool free);
-  void serveInProcess();
-  void reject(const Error& error);
   void close();
   void discard();
   void leaveClosed();
@@ -55,11 +60,9 @@ class InboundCarrier final : public net::DeadlineQueue::Waiter, public std::enab
   net::TcpSocket socket_;  ///< until there is a line
   std::unique_ptr<PlainLine> plain_;
   std::unique_ptr<SecureLine> secure_;
-  std::uint16_t port_ = 0;
   bool answerAtOnce_ = false;
   bool reading_ = false;  ///< a frame is being handled: what it leads to need not go on with the next one
   std::shared_ptr<net::Pump> pump_;
-  std::shared_ptr<StreamPump> securePump_;
 };
 
 }  // namespace chuantou::engine

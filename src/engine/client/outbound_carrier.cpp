@@ -2,6 +2,7 @@
 
 #include <asio/buffer.hpp>
 
+#include "engine/client/carrier_source.hpp"
 #include "net/socket_io.hpp"
 #include "net/socket_options.hpp"
 #include "net/sys_error.hpp"
@@ -114,11 +115,15 @@ void OutboundCarrier::watch() {
 }
 
 void OutboundCarrier::onIdleReadable() {
-  Frame frame;
-  const auto state = secure_->readFrame(frame);
-  context_.trust.keepTicket(target_.peer, secure_->takeTicket());
-  if (state == FrameLine::State::wouldBlock) return watch();
-  drop();
+  for (;;) {
+    Frame frame;
+    const auto state = secure_->readFrame(frame);
+    context_.trust.keepTicket(target_.peer, secure_->takeTicket());
+    if (state == FrameLine::State::wouldBlock) return watch();
+    if (state != FrameLine::State::ok) return drop();
+    handleForBehind(frame);
+    if (finished_) return;
+  }
 }
 
 // ------------------------------------------------------------------------- use
@@ -151,21 +156,12 @@ void OutboundCarrier::handOverPlain() {
   user_->onPlainReady(shared_from_this(), plain_->releaseSocket());
 }
 
-/// The opening frame and the user's first bytes leave in one record.
 void OutboundCarrier::handOverSecure() {
   context_.trust.onProved(target_.peer, *told_);  // again: it may have been forgotten while the carrier waited
   ++watch_;
   hasServed_ = true;
-  std::array<std::uint8_t, wire::kFrameHeaderSize + wire::kMaxFramePayload + wire::kFrameHeaderSize + kFirstBytes> out;
-  auto end = std::copy(first_.begin(), first_.end(), out.begin());
-  wire::FrameBytes{}.swap(first_);
-  secure_->beginStream();
-  const std::size_t n = user_->takeFirstBytes(std::span{end + wire::kFrameHeaderSize, kFirstBytes});
-  if (n > 0) {
-    const auto header = wire::encodeDataHeader(n);
-    end = std::copy(header.begin(), header.end(), end) + static_cast<std::ptrdiff_t>(n);
-  }
-  if (!secure_->sendFrame(std::span{out.begin(), end})) {
+  const auto first = std::exchange(first_, {});
+  if (!first.empty() && !secure_->sendFrame(first)) {
     fail(Error{Errc::connection_lost, toString(target_)});
     return;
   }
@@ -200,9 +196,23 @@ void OutboundCarrier::closeSocket() {
 void OutboundCarrier::drop() {
   if (finished_) return;
   finished_ = true;
-  const auto self = std::exchange(untilTold_, nullptr);
+  const auto self = shared_from_this();
+  untilTold_.reset();
   context_.desk.forget(key_);
   closeSocket();
+  loseBehind();
+}
+
+void OutboundCarrier::onStreamLeft(bool free) {
+  const auto home = home_.lock();
+  if (free && home && !finished_) return home->giveBack(shared_from_this());
+  drop();
+}
+
+void OutboundCarrier::onAnswered() {
+  context_.desk.forget(key_);
+  context_.trust.keepTicket(target_.peer, secure_->takeTicket());
+  user_.reset();
 }
 
 void OutboundCarrier::onDeadline() {
@@ -220,6 +230,7 @@ OutboundCarrier::Verdict OutboundCarrier::fail(const Error& error) {
   untilTold_.reset();
   context_.desk.forget(key_);
   closeSocket();
+  loseBehind();
   if (const auto user = std::exchange(user_, nullptr)) user->onCarrierFailed(error);
   return Verdict::fail;
 }
@@ -265,9 +276,15 @@ OutboundCarrier::Verdict OutboundCarrier::onFrame(const Frame& frame) {
     return fail(Error{reject.value().code, toString(target_), reject.value().reason});
   }
   if (frame.header.type != wire::FrameType::accept) return fail(Error{Errc::protocol_error, "the peer", "an unexpected frame"});
-  context_.desk.forget(key_);
-  if (secure_) context_.trust.keepTicket(target_.peer, secure_->takeTicket());
-  if (const auto user = std::exchange(user_, nullptr)) user->onCarrierAnswer();
+  const auto user = user_;
+  if (secure_) {
+    onAnswered();
+    confirmBehind();
+  } else {
+    context_.desk.forget(key_);
+    user_.reset();
+  }
+  if (user) user->onCarrierAnswer();
   return Verdict::pass;
 }
 

@@ -6,14 +6,17 @@
 
 #include "engine/client/client_context.hpp"
 #include "engine/client/plain_line.hpp"
-#include "engine/client/stream_pump.hpp"
+#include "engine/client/stream_carrier.hpp"
+#include "net/pump.hpp"
 
 namespace chuantou::engine {
 
-/// Also the gate of the pump that it ends in: it reads the target's answer.
+class CarrierSource;
+
+/// An unencrypted one is also the gate of the pump that it ends in: it reads the target's answer.
 class OutboundCarrier final : public SessionHandler,
+                              public StreamCarrier,
                               public net::PumpGate,
-                              public AnswerGate,
                               public net::DeadlineQueue::Waiter,
                               public std::enable_shared_from_this<OutboundCarrier> {
  public:
@@ -22,7 +25,7 @@ class OutboundCarrier final : public SessionHandler,
   class User {
    public:
     virtual ~User() = default;
-    /// Bytes of the connection that are there already leave with the opening frame. Returns how many.
+    /// Plain: bytes of the connection that are there already leave with the opening frame. Returns how many.
     virtual std::size_t takeFirstBytes(std::span<std::uint8_t> into) {
       (void)into;
       return 0;
@@ -30,20 +33,22 @@ class OutboundCarrier final : public SessionHandler,
     /// Connected, and the opening frame sent: bytes may follow. The socket is the user's from here on.
     /// The carrier is the gate of the pump that reads the socket.
     virtual void onPlainReady(std::shared_ptr<OutboundCarrier> carrier, net::TcpSocket socket) = 0;
-    /// The same where the two clients have encryption: the stream is the carrier's line().
+    /// The same where the two clients have encryption, on the carrier's line().
     virtual void onSecureReady(std::shared_ptr<OutboundCarrier> carrier) = 0;
     /// The target accepted; what follows are the service's bytes.
     virtual void onCarrierAnswer() = 0;
-    /// A carrier that had been kept warm was dead already. True: the user does without it, nothing has been lost.
+    /// Plain: a carrier that had been kept warm was dead already. True: the user does without it, nothing has been lost.
     virtual bool onCarrierStale() { return false; }
     virtual void onCarrierFailed(const Error& error) = 0;
   };
 
-  OutboundCarrier(ClientContext& context, Target target) : context_(context), target_(std::move(target)), socket_(context.thread.context()) {}
+  /// `home`: where it goes when its stream has left it; none: nowhere.
+  OutboundCarrier(ClientContext& context, Target target, std::weak_ptr<CarrierSource> home = {})
+      : context_(context), target_(std::move(target)), home_(std::move(home)), socket_(context.thread.context()) {}
 
   /// Asks for the session and dials the server at once.
   void start(std::uint16_t localPort);
-  /// Takes the carrier into use with its first bytes (an OPEN frame).
+  /// Takes the carrier into use with its first bytes (a frame); none: the user sends them itself.
   void open(wire::FrameBytes first, std::shared_ptr<User> user);
   /// Nobody wants it (any more).
   void drop();
@@ -55,7 +60,9 @@ class OutboundCarrier final : public SessionHandler,
   bool ready() const noexcept { return ready_ && !finished_; }
   bool hasServed() const noexcept { return hasServed_; }
   /// Of an encrypted carrier that is ready.
-  SecureLine& line() noexcept { return *secure_; }
+  SecureLine& line() noexcept override { return *secure_; }
+  void onStreamLeft(bool free) override;
+  void onAnswered() override;
   /// Of an unencrypted one: its socket has been given away.
   PlainLine& plainLine() noexcept { return *plain_; }
   TimePoint idleSince() const noexcept { return idleSince_; }
@@ -66,8 +73,9 @@ class OutboundCarrier final : public SessionHandler,
   /// Reads the target's answer from the socket that it had given away.
   Verdict onReadable(net::TcpSocket& socket) override;
   std::vector<std::uint8_t> takeRest() override { return plain_->takeRest(); }
-  Verdict onFrame(const Frame& frame) override;
-  void onEndedUnanswered() override;
+  /// The answer to what it was opened with.
+  Verdict onFrame(const Frame& frame);
+  void onEndedUnanswered();
 
  private:
   void onConnected(const net::ErrorCode& ec);
@@ -82,6 +90,7 @@ class OutboundCarrier final : public SessionHandler,
 
   ClientContext& context_;
   Target target_;
+  std::weak_ptr<CarrierSource> home_;
   net::TcpSocket socket_;  ///< until there is a line
   std::unique_ptr<PlainLine> plain_;
   std::unique_ptr<SecureLine> secure_;

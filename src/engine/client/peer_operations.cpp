@@ -2,6 +2,10 @@
 
 #include <asio/buffer.hpp>
 
+#include "engine/client/carrier_pool.hpp"
+#include "engine/client/outbound_stream.hpp"
+#include "engine/client/stream_registry.hpp"
+
 namespace chuantou::engine {
 
 namespace {
@@ -70,9 +74,10 @@ class Operation : public OutboundCarrier::User, public std::enable_shared_from_t
   bool over_ = false;
 };
 
-class Connect final : public Operation {
+/// Without encryption: the carrier's bytes.
+class PlainConnect final : public Operation {
  public:
-  Connect(ClientContext& context, std::shared_ptr<net::IoThread> thread, Target target, ConnectDone done)
+  PlainConnect(ClientContext& context, std::shared_ptr<net::IoThread> thread, Target target, ConnectDone done)
       : Operation(context, std::move(target)), thread_(std::move(thread)), done_(std::move(done)) {}
 
  private:
@@ -91,12 +96,51 @@ class Connect final : public Operation {
   void report(const Error* error) override {
     if (error) return done_(error->code(), error, nullptr);
     const auto carrier = std::exchange(carrier_, nullptr);  // the stream's from here on
-    auto transport = target_.plain ? makePlainTransport(std::move(socket_), carrier->takeRest())
-                                   : makeSecureTransport(context_.thread, carrier->line(), carrier);
+    auto transport = makePlainTransport(std::move(socket_), carrier->takeRest());
     done_({}, nullptr, std::make_shared<detail::StreamImpl>(thread_, std::move(transport), target_.peer.str(), target_.port));
   }
   std::shared_ptr<net::IoThread> thread_;
   ConnectDone done_;
+};
+
+class StreamConnect final : public OutboundStream::Listener, public std::enable_shared_from_this<StreamConnect> {
+ public:
+  StreamConnect(ClientContext& context, std::shared_ptr<net::IoThread> thread, const Target& target, ConnectDone done)
+      : context_(context), thread_(std::move(thread)), target_(target), done_(std::move(done)), timer_(context.thread.context()) {}
+
+  void start(Duration deadline) {
+    if (!context_.link.registered()) return onStreamFailed(Error{Errc::not_running, "the connection to the server"});
+    timer_.expires_after(deadline);
+    timer_.async_wait([self = shared_from_this()](const net::ErrorCode& ec) {
+      if (!ec) self->onStreamFailed(Error{Errc::timed_out, toString(self->target_)});
+    });
+    OutboundStream::Options options{target_, context_.config.patience, true, context_.poolOf(target_)};
+    stream_ = OutboundStream::make(context_, std::move(options), weak_from_this());
+    stream_->open();
+  }
+
+  void onStreamAnswered() override {
+    if (!done_) return;
+    timer_.cancel();
+    auto transport = makeSecureTransport(std::exchange(stream_, nullptr));
+    std::exchange(done_, nullptr)({}, nullptr, std::make_shared<detail::StreamImpl>(thread_, std::move(transport), target_.peer.str(), target_.port));
+  }
+  void onStreamFailed(const Error& error) override {
+    if (!done_) return;
+    const auto self = shared_from_this();
+    timer_.cancel();
+    const auto done = std::exchange(done_, nullptr);
+    if (const auto stream = std::exchange(stream_, nullptr)) stream->abort();
+    done(error.code(), &error, nullptr);
+  }
+
+ private:
+  ClientContext& context_;
+  std::shared_ptr<net::IoThread> thread_;
+  Target target_;
+  ConnectDone done_;
+  net::Timer timer_;
+  std::shared_ptr<OutboundStream> stream_;
 };
 
 class Ping final : public Operation {
@@ -143,8 +187,11 @@ class Ping final : public Operation {
 
 void connectToPeer(ClientContext& context, std::shared_ptr<net::IoThread> thread, const Target& target, Duration deadline,
                    ConnectDone done) {
-  std::make_shared<Connect>(context, std::move(thread), target, std::move(done))
-      ->start(deadline, wire::encodeOpen(wire::OpenFrame{target.port, target.host}, wire::kFlagAnswerAtOnce));
+  if (context.config.encryption != Encryption::none) {
+    return std::make_shared<StreamConnect>(context, std::move(thread), target, std::move(done))->start(deadline);
+  }
+  std::make_shared<PlainConnect>(context, std::move(thread), target, std::move(done))
+      ->start(deadline, wire::encodeOpen(wire::OpenFrame{target.port, target.host, {}, 0}, wire::kFlagAnswerAtOnce));
 }
 
 void pingPeer(ClientContext& context, const Target& target, Duration deadline, PingDone done) {

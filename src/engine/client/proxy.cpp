@@ -13,6 +13,9 @@ Result<Target> targetOf(const ProxyOptions& options) {
   if (options.udpIdleTimeout < std::chrono::seconds{1} || options.udpIdleTimeout > std::chrono::hours{24}) {
     return Error{Errc::invalid_argument, "the UDP idle time-out", "1 s to 24 h"};
   }
+  if (options.patience && (*options.patience < Millis{0} || *options.patience > kLongestPatience)) {
+    return Error{Errc::invalid_argument, "the patience", "0 to 18 h"};
+  }
   return Target{*peer, options.targetHost, options.targetPort, options.encryption == Encryption::none};
 }
 }  // namespace
@@ -32,7 +35,8 @@ Result<std::unique_ptr<ProxyEngine>> ProxyEngine::open(ClientContext& context, U
 
   std::unique_ptr<ProxyEngine> proxy{new ProxyEngine{std::move(options)}};
   if (listen.tcp) {
-    proxy->tcp_ = std::make_unique<TcpProxy>(context, target.value(), listening->port, std::move(listening->tcp), proxy->stats_);
+    proxy->tcp_ = std::make_unique<TcpProxy>(context, target.value(), listening->port, proxy->options_.patience.value_or(context.config.patience),
+                                             std::move(listening->tcp), proxy->stats_);
     proxy->tcp_->start();
   }
   if (listen.udp) {

@@ -55,23 +55,21 @@ bool SecureLine::sendFrame(std::span<const std::uint8_t> frame, bool more) {
   return tls_.write(frame, more) == State::ok && tls_.queued() <= kMostControlQueued;
 }
 
-SecureLine::Read SecureLine::read(std::span<std::uint8_t> into) {
+SecureLine::Read SecureLine::read(std::span<std::uint8_t> into, Frame& frame) {
   using End = Read::State;
   std::size_t got = 0;
   while (got < into.size()) {
     State state = State::ok;
     if (dataLeft_ == 0) {
-      state = readHeader();
-      if (state == State::ok && header_.type == wire::FrameType::data) {
-        dataLeft_ = header_.length;
-        headerHave_ = 0;
-      } else if (state == State::ok) {
+      state = payload_.empty() ? readHeader() : State::ok;
+      if (state == State::ok && header_.type != wire::FrameType::data) {
         // It stays in place until the bytes before it have been told.
         if (got > 0) break;
+        state = readFrame(frame);
+        if (state == State::ok) return {End::frame, 0};
+      } else if (state == State::ok) {
+        dataLeft_ = header_.length;
         headerHave_ = 0;
-        if (header_.type != wire::FrameType::fin && header_.type != wire::FrameType::reset) return {End::broken, 0};
-        gotLast_ = true;
-        return {header_.type == wire::FrameType::fin ? End::fin : End::reset, 0};
       }
     }
     if (state == State::ok) {
@@ -82,20 +80,10 @@ SecureLine::Read SecureLine::read(std::span<std::uint8_t> into) {
     }
     if (state == State::ok) continue;
     if (got > 0) break;
-    return {state == State::wouldBlock ? End::wouldBlock : End::broken, 0};
+    if (state == State::wouldBlock) return {End::wouldBlock, 0};
+    return {state == State::ended && headerHave_ == 0 && dataLeft_ == 0 ? End::ended : End::broken, 0};
   }
-  return {End::ok, got};
-}
-
-FrameLine::State SecureLine::write(std::span<std::uint8_t> framed) {
-  const auto header = wire::encodeDataHeader(framed.size() - kRoom);
-  std::copy(header.begin(), header.end(), framed.begin());
-  return tls_.write(framed);
-}
-
-bool SecureLine::sendLast(wire::FrameType type) {
-  sentLast_ = true;
-  return sendFrame(type == wire::FrameType::fin ? wire::encodeFin() : wire::encodeReset());
+  return {End::data, got};
 }
 
 }  // namespace chuantou::engine

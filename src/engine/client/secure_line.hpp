@@ -1,7 +1,4 @@
-// Frames inside TLS between the two clients, one stream after the other.
-//
-// A stream's bytes travel in DATA frames. Each side ends its direction with FIN, or gives the stream up with RESET; when
-// both have said one of them, the line is free for the next stream.
+// Frames inside TLS between the two clients.
 #pragma once
 
 #include "engine/client/frame_line.hpp"
@@ -20,25 +17,19 @@ class SecureLine final : public FrameLine {
   crypto::TlsTicket takeTicket() { return tls_.session().takeTicket(); }
   void giveTicket();
 
+  /// Not where DATA may come.
   State readFrame(Frame& out) override;
   bool sendFrame(std::span<const std::uint8_t> frame, bool more = false) override;
   net::TcpSocket& socket() override { return tls_.socket(); }
 
-  // ---- the stream
-  void beginStream() noexcept { sentLast_ = gotLast_ = false; }
   struct Read {
-    enum class State { ok, wouldBlock, fin, reset, broken } state;
-    std::size_t bytes = 0;
+    enum class State : std::uint8_t { data, frame, wouldBlock, ended, broken } state;
+    std::size_t bytes = 0;  ///< of DATA
   };
-  /// As TlsSocket::read. FIN and RESET are told once, after all bytes before them.
-  Read read(std::span<std::uint8_t> into);
-  /// `framed` begins with room for a header, followed by the bytes. Not while queued(), nor after the last frame.
-  State write(std::span<std::uint8_t> framed);
-  static constexpr std::size_t kRoom = wire::kFrameHeaderSize;
-  /// FIN or RESET.
-  bool sendLast(wire::FrameType type);
-  bool sentLast() const noexcept { return sentLast_; }
-  bool gotLast() const noexcept { return gotLast_; }
+  /// The bytes of DATA frames, as many as there are, up to the size of `into`; or one other frame.
+  Read read(std::span<std::uint8_t> into, Frame& frame);
+  /// Whole frames. Not while queued().
+  State write(std::span<const std::uint8_t> frames, bool more) { return tls_.write(frames, more); }
 
   std::size_t queued() const noexcept { return tls_.queued(); }
   State flush() { return tls_.flush(); }
@@ -62,8 +53,6 @@ class SecureLine final : public FrameLine {
   wire::FrameBytes payload_;
   std::size_t payloadHave_ = 0;
   std::size_t dataLeft_ = 0;  ///< of the DATA frame in progress
-  bool sentLast_ = true;
-  bool gotLast_ = true;
 };
 
 }  // namespace chuantou::engine

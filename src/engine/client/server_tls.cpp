@@ -19,7 +19,7 @@ ServerTls::ServerTls(const ClientConfig& config, const ServerUrl& url) : url_(ur
 std::shared_ptr<net::TlsHandshake> ServerTls::shakeHands(net::IoThread& thread, net::TcpSocket socket, Done done) {
   std::unique_ptr<net::TlsSocket> tls;
   try {
-    if (!context_) context_ = crypto::makeServerClientContext(pin_);
+    if (!context_) context_ = url_.tls ? crypto::makeServerClientContext(pin_) : crypto::makeUnverifiedClientContext();
     tls = std::make_unique<net::TlsSocket>(thread, std::move(socket), *context_, crypto::TlsRole::client);
     tls->session().expectHost(url_.at.host);
   } catch (const Error& error) {

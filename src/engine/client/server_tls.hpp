@@ -16,9 +16,9 @@ class ServerTls {
   /// Throws Error(invalid_argument): a fingerprint that is none, or one where TLS is not asked for.
   ServerTls(const ClientConfig& config, const ServerUrl& url);
 
-  bool wanted() const noexcept { return url_.tls; }
   bool wantedForData() const noexcept { return dataTls_; }
 
+  /// With a ws:// URL whoever answers is believed, as without TLS.
   using Done = std::function<void(const Error* error, std::unique_ptr<net::TlsSocket> socket)>;
   /// On a connected socket. `done` runs once, unless it is cancelled. Null: `done` has run.
   std::shared_ptr<net::TlsHandshake> shakeHands(net::IoThread& thread, net::TcpSocket socket, Done done);

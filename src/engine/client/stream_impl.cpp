@@ -151,16 +151,21 @@ void StreamImpl::shutdown() {
 void StreamImpl::close() {
   post([](StreamImpl& self) {
     if (!self.open_ || std::exchange(self.closing_, true)) return;
-    const auto keep = self.shared_from_this();
     self.finish(self.reading_, Errc::stopped, 0);
     self.finish(self.writing_, Errc::stopped, 0);
     self.transport_->shutdown();
     self.leaveWhenFlushed();
-    self.lingerTimer_.expires_after(kLinger);
-    self.lingerTimer_.async_wait([keep](const net::ErrorCode& ec) {
-      if (!ec) keep->end();
-    });
+    self.linger();
     self.drain(kLingerReads);
+  });
+}
+
+/// The time without a way to the other side does not count: that has a limit of its own.
+void StreamImpl::linger() {
+  lingerTimer_.expires_after(kLinger);
+  lingerTimer_.async_wait([self = shared_from_this()](const net::ErrorCode& ec) {
+    if (ec || !self->open_) return;
+    self->transport_->waits() ? self->linger() : self->end();
   });
 }
 

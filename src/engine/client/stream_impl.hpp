@@ -43,6 +43,7 @@ class StreamImpl : public std::enable_shared_from_this<StreamImpl> {
   void fail(std::error_code error);
   void cancelRead();
   void end();
+  void linger();
   void leaveWhenFlushed();
   void drain(int budget);
   template <class F>

@@ -57,67 +57,57 @@ class PlainTransport final : public StreamTransport {
 
 class SecureTransport final : public StreamTransport {
  public:
-  SecureTransport(net::IoThread& thread, SecureLine& line, std::shared_ptr<void> owner)
-      : thread_(thread), line_(line), owner_(std::move(owner)) {}
+  explicit SecureTransport(std::shared_ptr<CarriedStream> stream) : stream_(std::move(stream)) {}
 
   Io read(std::span<std::uint8_t> into) override {
-    using End = SecureLine::Read::State;
-    if (line_.gotLast()) return {State::ended, 0};
-    const auto read = line_.read(into);
+    const auto read = stream_->read(into);
     switch (read.state) {
-      case End::ok:
+      case CarriedStream::Read::State::ok:
         return {State::ok, read.bytes};
-      case End::wouldBlock:
+      case CarriedStream::Read::State::wouldBlock:
         return {State::wouldBlock, 0};
-      case End::fin:
+      case CarriedStream::Read::State::fin:
+        gotLast_ = true;
         return {State::ended, 0};
-      case End::reset:
-      case End::broken:
+      case CarriedStream::Read::State::lost:
         break;
     }
     return {State::broken, 0};
   }
   Io write(std::span<const std::uint8_t> bytes) override {
-    const State before = flush();
-    if (before != State::ok) return {before, 0};
-    const std::size_t size = std::min(bytes.size(), kBatch);
-    const auto framed = thread_.scratch().first(SecureLine::kRoom + size);
-    std::copy_n(bytes.begin(), size, framed.begin() + SecureLine::kRoom);
-    return {line_.write(framed) == FrameLine::State::ok ? State::ok : State::broken, size};
+    if (stream_->error()) return {State::broken, 0};
+    const auto room = stream_->reserve();
+    if (room.empty()) return {State::wouldBlock, 0};
+    const std::size_t size = std::min(bytes.size(), room.size());
+    std::copy_n(bytes.begin(), size, room.begin());
+    stream_->commit(size);
+    return {State::ok, size};
   }
   State flush() override {
-    switch (line_.flush()) {
-      case FrameLine::State::ok:
-        return State::ok;
-      case FrameLine::State::wouldBlock:
-        return State::wouldBlock;
-      default:
-        return State::broken;
-    }
+    if (stream_->error()) return State::broken;
+    return stream_->flushed() ? State::ok : State::wouldBlock;
   }
   void waitReadable(Handler handler) override {
-    line_.waitReadable([keep = owner_, handler = std::move(handler)](const net::ErrorCode& ec) { handler(ec); });
+    stream_->waitReadable([handler = std::move(handler)] { handler({}); });
   }
   void waitWritable(Handler handler) override {
-    line_.waitWritable([keep = owner_, handler = std::move(handler)](const net::ErrorCode& ec) { handler(ec); });
+    stream_->waitWritable([handler = std::move(handler)] { handler({}); });
   }
+  bool waits() const override { return stream_->detached() && !stream_->error(); }
   void shutdown() override {
-    if (!line_.sentLast()) line_.sendLast(wire::FrameType::fin);
+    sentLast_ = true;
+    stream_->finish();
   }
   void close() override {
-    net::ErrorCode ignored;
-    line_.socket().close(ignored);
+    if (sentLast_ && gotLast_) return stream_->release();
+    reset();
   }
-  void reset() override {
-    if (!line_.sentLast()) line_.sendLast(wire::FrameType::reset);
-    net::closeWithReset(line_.socket());
-  }
+  void reset() override { stream_->abort(); }
 
  private:
-  static constexpr std::size_t kBatch = 64 * 1024;
-  net::IoThread& thread_;
-  SecureLine& line_;
-  std::shared_ptr<void> owner_;
+  std::shared_ptr<CarriedStream> stream_;
+  bool sentLast_ = false;
+  bool gotLast_ = false;
 };
 
 }  // namespace
@@ -126,8 +116,8 @@ std::unique_ptr<StreamTransport> makePlainTransport(net::TcpSocket socket, std::
   return std::make_unique<PlainTransport>(std::move(socket), std::move(early));
 }
 
-std::unique_ptr<StreamTransport> makeSecureTransport(net::IoThread& thread, SecureLine& line, std::shared_ptr<void> owner) {
-  return std::make_unique<SecureTransport>(thread, line, std::move(owner));
+std::unique_ptr<StreamTransport> makeSecureTransport(std::shared_ptr<CarriedStream> stream) {
+  return std::make_unique<SecureTransport>(std::move(stream));
 }
 
 }  // namespace chuantou::engine

@@ -1,10 +1,10 @@
-// What a Stream of the library's users runs on: a bare socket, or the stream of an encrypted carrier.
+// What a Stream of the library's users runs on: a bare socket, or a stream that outlives its carriers.
 #pragma once
 
 #include <functional>
 #include <memory>
 
-#include "engine/client/secure_line.hpp"
+#include "engine/client/carried_stream.hpp"
 
 namespace chuantou::engine {
 
@@ -25,6 +25,8 @@ class StreamTransport {
   virtual State flush() = 0;
   virtual void waitReadable(Handler handler) = 0;
   virtual void waitWritable(Handler handler) = 0;
+  /// There is no way to the other side at the moment.
+  virtual bool waits() const { return false; }
   virtual void shutdown() = 0;
   virtual void close() = 0;
   virtual void reset() = 0;
@@ -32,7 +34,6 @@ class StreamTransport {
 
 /// `early` was read from the socket before, and is read first.
 std::unique_ptr<StreamTransport> makePlainTransport(net::TcpSocket socket, std::vector<std::uint8_t> early);
-/// `owner` keeps the line alive.
-std::unique_ptr<StreamTransport> makeSecureTransport(net::IoThread& thread, SecureLine& line, std::shared_ptr<void> owner);
+std::unique_ptr<StreamTransport> makeSecureTransport(std::shared_ptr<CarriedStream> stream);
 
 }  // namespace chuantou::engine

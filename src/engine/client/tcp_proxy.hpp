@@ -10,20 +10,22 @@ namespace chuantou::engine {
 
 class TcpProxy {
  public:
-  TcpProxy(ClientContext& context, Target target, std::uint16_t localPort, std::vector<net::Acceptor> acceptors,
+  TcpProxy(ClientContext& context, Target target, std::uint16_t localPort, Millis patience, std::vector<net::Acceptor> acceptors,
            ProxyStats& stats);
   ~TcpProxy();
 
   void start();
   /// Connections that came before now wait for a carrier.
   void onRegistered();
-  void onLost() { pool_.clear(); }
+  /// What is warm is of no use any more.
+  void onLost() { pool_->clear(); }
 
  private:
   class Connection;
+  class StreamConnection;
+  class PlainConnection;
   void onAccepted(net::TcpSocket socket);
   void forward(net::TcpSocket socket);
-  void open(std::shared_ptr<Connection> connection);
   void expireWaiting();
 
   struct Waiting {
@@ -35,7 +37,8 @@ class TcpProxy {
   Target target_;
   std::vector<net::AcceptLoop> acceptors_;
   ProxyStats& stats_;
-  CarrierPool pool_;
+  Millis patience_;
+  std::shared_ptr<CarrierPool> pool_;
   std::unordered_set<Connection*> connections_;
   std::deque<Waiting> waiting_;  ///< until the client is registered
   net::Timer waitingTimer_;

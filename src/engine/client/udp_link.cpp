@@ -1,5 +1,6 @@
 #include "engine/client/udp_link.hpp"
 
+#include "base/endpoint_text.hpp"
 #include "net/socket_options.hpp"
 
 namespace chuantou::engine {
@@ -19,10 +20,16 @@ UdpLink::UdpLink(ClientContext& context)
 
 bool UdpLink::open() {
   if (socket_.is_open()) return true;
-  const auto server = context_.link.server();
+  const auto server = context_.link.udpServer();
+  if (!server) {
+    const auto& way = context_.link.way();
+    context_.log.log(LogLevel::warn, "udp", "UDP does not pass through the proxy {}", way.proxy->str());
+    context_.link.transports().failed("udp", formatHostPort(way.url.at.host, way.url.at.port), "UDP does not pass through a proxy");
+    return false;
+  }
   net::ErrorCode ec;
-  socket_.open(server.address().is_v6() ? asio::ip::udp::v6() : asio::ip::udp::v4(), ec);
-  if (!ec) socket_.connect(net::UdpEndpoint{server.address(), server.port()}, ec);
+  socket_.open(server->protocol(), ec);
+  if (!ec) socket_.connect(*server, ec);
   if (!ec) socket_.non_blocking(true, ec);
   if (ec) {
     context_.log.log(LogLevel::warn, "udp", "no socket to the server: {}", ec.message());
@@ -34,6 +41,12 @@ bool UdpLink::open() {
   ++generation_;
   wait();
   return true;
+}
+
+std::string UdpLink::where() const {
+  net::ErrorCode ignored;
+  const auto server = socket_.remote_endpoint(ignored);
+  return formatHostPort(server.address().to_string(), server.port());
 }
 
 void UdpLink::close() {
@@ -78,8 +91,11 @@ void UdpLink::handle(std::span<std::uint8_t> bytes) {
   if (it == bindings_.end()) return;
   Binding& binding = it->second;
   if (control) {
+    const TimePoint now = Clock::now();
+    // Only an answer to the only question says how long it took.
+    if (binding.tries == 1) context_.link.transports().succeeded("udp", where(), now - binding.askedAt);
     binding.tries = 0;
-    binding.nextAt = Clock::now() + kKeepAlive;
+    binding.nextAt = now + kKeepAlive;
     if (!std::exchange(binding.bound, true)) binding.user->onBound();
     return;
   }
@@ -118,12 +134,21 @@ std::span<std::uint8_t> UdpLink::takeSealRoom(std::size_t size) {
 
 void UdpLink::unbind(UdpSession session) { bindings_.erase(static_cast<std::uint32_t>(session)); }
 
+void UdpLink::rebind() {
+  for (auto& [number, binding] : bindings_) {
+    binding.tries = 0;
+    binding.nextAt = TimePoint{};
+  }
+  if (!bindings_.empty()) onTimer();
+}
+
 void UdpLink::sendBind(UdpSession session, Binding& binding) {
   const auto packet = wire::encodeBind(wire::Bind{session, binding.key});
   context_.udpSender.flush();
   context_.udpSender.add(socket_, nullptr, {}, packet);
   context_.udpSender.flush();
-  binding.nextAt = Clock::now() + kFirstRetry * (1 << binding.tries);
+  binding.askedAt = Clock::now();
+  binding.nextAt = binding.askedAt + kFirstRetry * (1 << binding.tries);
   ++binding.tries;
 }
 
@@ -154,6 +179,7 @@ void UdpLink::onTimer() {
     if (it == bindings_.end()) continue;
     UdpSessionUser* user = it->second.user;
     bindings_.erase(it);
+    context_.link.transports().failed("udp", where(), "the server does not answer");
     user->onBindFailed();
   }
   if (!bindings_.empty()) armTimer();

@@ -29,6 +29,8 @@ class UdpLink {
   void bind(UdpSession session, const DataKey& key, UdpSessionUser& user, bool sealed);
   void seal(UdpSession session, const crypto::SealKey& ours, const crypto::SealKey& theirs);
   void unbind(UdpSession session);
+  /// Proves our address of all sessions now: it may be another one.
+  void rebind();
   /// The datagram must stay valid until the sender is flushed.
   void send(UdpSession session, std::span<const std::uint8_t> datagram);
   /// The control channel was lost; sessions are gone, and the server may have another address next time.
@@ -44,6 +46,7 @@ class UdpLink {
     bool sealed = false;
     std::optional<Seal> seal;
     UdpSessionUser* user = nullptr;
+    TimePoint askedAt{};
     TimePoint nextAt{};
     int tries = 0;
     bool bound = false;
@@ -51,6 +54,8 @@ class UdpLink {
   };
 
   bool open();
+  /// The server, for diagnostics.
+  std::string where() const;
   void wait();
   void receive();
   void handle(std::span<std::uint8_t> bytes);

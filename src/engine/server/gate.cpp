@@ -1,5 +1,7 @@
 #include "engine/server/gate.hpp"
 
+#include "net/ip_convert.hpp"
+
 namespace chuantou::engine {
 
 namespace {
@@ -14,18 +16,13 @@ relay::AdmissionLimits limitsOf(const ServerConfig& config) {
   return limits;
 }
 
-relay::Source sourceOf(const net::TcpEndpoint& from) {
-  const auto address = from.address();
-  return address.is_v4() ? relay::Source::ofV4(address.to_v4().to_bytes()) : relay::Source::ofV6(address.to_v6().to_bytes());
-}
-
 }  // namespace
 
 Gate::Gate(const ServerConfig& config, RandomSource& random) : admission_(limitsOf(config), random) {}
 
 relay::PeerId Gate::handleAccepted(const net::TcpEndpoint& from) {
   const relay::PeerId peer{++last_};
-  admission_.handleAccepted(Clock::now(), peer, sourceOf(from));
+  admission_.handleAccepted(Clock::now(), peer, Source::of(net::fromAsio(from.address())));
   drain();
   return peer;
 }

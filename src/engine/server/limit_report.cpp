@@ -5,7 +5,7 @@
 namespace chuantou::engine {
 
 std::vector<ServerLimit> limitReport(const ServerConfig& config, const EngineCounts& counts, Gate& gate,
-                                     const relay::Broker& broker) {
+                                     const relay::Broker& broker, StunService& stun) {
   const relay::AdmissionStats& dropped = gate.stats();
   const relay::Admission::Most most = gate.most();
   std::size_t sessions = 0;
@@ -21,6 +21,7 @@ std::vector<ServerLimit> limitReport(const ServerConfig& config, const EngineCou
       {"max-sessions-per-client", config.maxSessionsPerClient, sessions, broker.stats().refusedSessions},
       {"max-message-bytes", config.maxMessageBytes, counts.longestMessage, counts.tooLong},
       {"max-queued-bytes", config.maxQueuedBytes, counts.longestQueue, counts.cutOff},
+      {"max-stun-per-minute", config.maxStunPerMinute, stun.mostOfASource(), stun.stats().refused},
       {"handshake-timeout", static_cast<std::uint64_t>(config.handshakeTimeout.count()), gate.pending(),
        counts.late + broker.stats().late},
   };

@@ -5,6 +5,7 @@
 
 #include "chuantou/server.hpp"
 #include "engine/server/gate.hpp"
+#include "engine/server/stun_service.hpp"
 #include "relay/broker.hpp"
 
 namespace chuantou::engine {
@@ -22,6 +23,6 @@ struct EngineCounts {
 
 /// By the names of the flags; looks at every client and every source.
 std::vector<ServerLimit> limitReport(const ServerConfig& config, const EngineCounts& counts, Gate& gate,
-                                     const relay::Broker& broker);
+                                     const relay::Broker& broker, StunService& stun);
 
 }  // namespace chuantou::engine

@@ -11,6 +11,8 @@ namespace chuantou::engine {
 namespace {
 
 constexpr std::chrono::minutes kBetweenWarnings{1};
+/// A port that the system chose may be taken on the second address for STUN.
+constexpr int kTriesForFreePorts = 32;
 
 bool isLoopback(const std::string& host) {
   if (host == "localhost") return true;
@@ -41,16 +43,22 @@ std::vector<std::string> certificateNames(const ServerConfig& config) {
 ServerEngine::ServerEngine(ServerConfig config)
     : config_(std::move(config)), log_(config_.log, config_.logLevel, config_.language) {
   if (config_.handshakeTimeout <= Millis{0} || config_.pairingTimeout <= Millis{0} ||
-      config_.heartbeatInterval <= Millis{0} || config_.heartbeatTimeout <= config_.heartbeatInterval) {
+      config_.heartbeatInterval <= Millis{0} || config_.heartbeatTimeout <= config_.heartbeatInterval ||
+      config_.returnTimeout < Millis{0}) {
     throw Error{Errc::invalid_argument, "a time-out", "they must be positive, and the heartbeat's longer than its interval"};
   }
   if (config_.maxPending == 0 || config_.maxPendingPerAddress == 0 || config_.maxRegistrationsPerMinute == 0 ||
-      config_.maxAuthFailuresPerMinute == 0 || config_.maxMessageBytes < 4'096 ||
+      config_.maxAuthFailuresPerMinute == 0 || config_.maxStunPerMinute == 0 || config_.maxMessageBytes < 4'096 ||
       config_.maxMessageBytes > wire::kMaxMessageToServer) {
     throw Error{Errc::invalid_argument, "a limit", "0 would let nobody in, and a message has 4,096 to 65,536 bytes"};
   }
   if (config_.tlsCertificateFile.empty() != config_.tlsKeyFile.empty()) {
     throw Error{Errc::invalid_argument, "a certificate without its key, or the reverse", "give both --tls-cert and --tls-key"};
+  }
+  if (!config_.stunAltAddress.empty()) {
+    auto wanted = parseStunAltAddress(config_.stunAltAddress);
+    if (!wanted) throw wanted.error();
+    stunAlt_ = *wanted;
   }
 }
 
@@ -68,6 +76,7 @@ void ServerEngine::start() {
   relay::BrokerConfig broker;
   broker.heartbeatInterval = config_.heartbeatInterval;
   broker.heartbeatTimeout = config_.heartbeatTimeout;
+  broker.returnTimeout = config_.returnTimeout;
   broker.registerTimeout = config_.handshakeTimeout;
   broker.keyPatience = config_.handshakeTimeout;
   broker.pairingTimeout = config_.pairingTimeout;
@@ -90,7 +99,8 @@ void ServerEngine::start() {
   deadlines_ = std::make_unique<net::DeadlineQueue>(front_->executor(), config_.handshakeTimeout);
   tickTimer_ = std::make_unique<net::Timer>(front_->context());
   for (net::AcceptLoop& loop : acceptors_) loop.start();
-  udp_->start();
+  udp_->start([this](net::UdpSocket& socket, const net::Datagram& datagram) { return stun_->handle(socket, datagram); });
+  stun_->start();
   tick();
   {
     const std::lock_guard lock{lifecycle_};
@@ -109,17 +119,45 @@ void ServerEngine::listen() {
                 "give --token, or --allow-anonymous if anyone may use this server"};
   }
   options.port = config_.port;
+  std::optional<StunSockets> second;
   auto listening = net::listenOn(front_->context(), options);
+  for (int tries = config_.port == 0 ? kTriesForFreePorts : 1; listening && stunAlt_; --tries) {
+    auto opened = openStunSockets(front_->context(), *stunAlt_, listening->udp, config_.port == 0);
+    if (opened) {
+      second = std::move(*opened);
+      break;
+    }
+    if (tries == 1 || opened.error().errc() != Errc::port_in_use) throw opened.error();
+    listening = net::listenOn(front_->context(), options);
+  }
   if (!listening) throw listening.error();
-  for (net::Acceptor& acceptor : listening->tcp) {
+  host_ = listening->host;
+  port_ = listening->port;
+  acceptOn(std::move(listening->tcp));
+  extraPorts_.clear();
+  for (const std::uint16_t port : config_.extraPorts) {
+    options.port = port;
+    options.udp = false;
+    options.portFlag = "--extra-port";
+    auto extra = net::listenOn(front_->context(), options);
+    if (!extra) {
+      acceptors_.clear();
+      throw extra.error();
+    }
+    extraPorts_.push_back(extra->port);
+    acceptOn(std::move(extra->tcp));
+  }
+  broker_->relayPort = port_;
+  udp_ = std::make_unique<UdpRelay>(std::move(listening->udp));
+  stun_ = std::make_unique<StunService>(config_.maxStunPerMinute, std::move(second), udp_->sockets(), *random_);
+}
+
+void ServerEngine::acceptOn(std::vector<net::Acceptor> acceptors) {
+  for (net::Acceptor& acceptor : acceptors) {
     acceptors_.emplace_back(
         std::move(acceptor), [this](net::TcpSocket socket) { onAccepted(std::move(socket)); },
         [this](const net::ErrorCode& ec) { onCannotAccept(ec); });
   }
-  host_ = listening->host;
-  port_ = listening->port;
-  broker_->relayPort = port_;
-  udp_ = std::make_unique<UdpRelay>(std::move(listening->udp));
 }
 
 void ServerEngine::stop() noexcept {
@@ -147,6 +185,7 @@ void ServerEngine::stop() noexcept {
   controls_.clear();
   acceptors_.clear();
   gate_.reset();
+  stun_.reset();
   udp_.reset();
   state_.reset();
   deadlines_.reset();
@@ -165,7 +204,7 @@ relay::Now ServerEngine::now() const {
 }
 
 void ServerEngine::tick() {
-  const Duration every = std::min<Duration>(std::chrono::seconds{1}, config_.heartbeatTimeout / 8);
+  const Duration every = std::min<Duration>(Millis{500}, config_.heartbeatTimeout / 8);
   tickTimer_->expires_after(std::max<Duration>(every, Millis{10}));
   tickTimer_->async_wait([this](const net::ErrorCode& ec) {
     if (ec) return;

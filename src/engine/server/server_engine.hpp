@@ -14,6 +14,7 @@
 #include "engine/server/gate.hpp"
 #include "engine/server/limit_report.hpp"
 #include "engine/server/server_state.hpp"
+#include "engine/server/stun_service.hpp"
 #include "engine/server/tls_certificate.hpp"
 #include "engine/server/udp_relay.hpp"
 #include "net/accept_loop.hpp"
@@ -35,6 +36,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   void start();
   void stop() noexcept;
   std::uint16_t port() const noexcept { return port_; }
+  const std::vector<std::uint16_t>& extraPorts() const noexcept { return extraPorts_; }
   const std::string& host() const noexcept { return host_; }
 
   // From any thread but the server's own.
@@ -61,6 +63,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   /// With the names and tokens that were stored. Throws Error.
   void makeBroker(relay::BrokerConfig config);
   void listen();
+  void acceptOn(std::vector<net::Acceptor> acceptors);
   void onAccepted(net::TcpSocket socket);
 
   void onCannotAccept(const net::ErrorCode& ec);
@@ -115,10 +118,12 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   void keep(F f);
 
   ServerConfig config_;
+  std::optional<StunAltAddress> stunAlt_;
   Logger log_;
   net::HttpHandler httpHandler_;
   std::string host_;
   std::uint16_t port_ = 0;
+  std::vector<std::uint16_t> extraPorts_;
   std::mutex startStop_;   ///< one start() or stop() at a time
   std::mutex lifecycle_;   ///< of the next two; held for a moment only
   bool running_ = false;
@@ -131,6 +136,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::optional<Error> notStored_;  ///< since the operator's last wish
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<UdpRelay> udp_;
+  std::unique_ptr<StunService> stun_;  ///< uses udp_'s sockets
   std::unique_ptr<TlsCertificate> certificate_;
   std::unique_ptr<net::DeadlineQueue> deadlines_;
   std::unique_ptr<net::Timer> tickTimer_;

@@ -55,10 +55,13 @@ ServerStats ServerEngine::stats() {
     out.relayedDatagrams = udp_->stats().datagrams.load(std::memory_order_relaxed);
     out.relayedDatagramBytes = udp_->stats().bytes.load(std::memory_order_relaxed);
     out.droppedDatagrams = udp_->stats().dropped.load(std::memory_order_relaxed);
+    out.stunRequests = stun_->stats().requests;
+    out.stunAnswers = stun_->stats().answers;
+    out.stunRefused = stun_->stats().refused;
     EngineCounts counts = counts_;
     counts.connections = connections_;
     for (const auto& [id, channel] : controls_) counts.longestQueue = std::max(counts.longestQueue, channel->queued());
-    out.limits = limitReport(config_, counts, *gate_, *broker_);
+    out.limits = limitReport(config_, counts, *gate_, *broker_, *stun_);
     return out;
   });
 }

@@ -12,7 +12,8 @@ std::uint32_t evenOf(UdpSession session) { return static_cast<std::uint32_t>(ses
 std::size_t endOf(UdpSession session) { return static_cast<std::uint32_t>(session) & 1u; }
 }  // namespace
 
-void UdpRelay::start() {
+void UdpRelay::start(Other other) {
+  other_ = std::move(other);
   for (net::UdpSocket& socket : sockets_) {
     net::UdpReceiver::enableTrains(socket);
     wait(socket);
@@ -47,7 +48,10 @@ void UdpRelay::receive(net::UdpSocket& socket) {
 void UdpRelay::handle(net::UdpSocket& socket, const net::Datagram& datagram) {
   const auto packet = wire::decodeUdpPacket(datagram.bytes);
   const auto drop = [this] { stats_.dropped.fetch_add(1, std::memory_order_relaxed); };
-  if (!packet) return drop();
+  if (!packet) {
+    if (!other_(socket, datagram)) drop();
+    return;
+  }
   if (packet->session == wire::kUdpControl) return handleBind(socket, *datagram.from, packet->payload);
   const auto it = entries_.find(evenOf(packet->session));
   if (it == entries_.end()) return drop();

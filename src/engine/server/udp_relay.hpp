@@ -16,11 +16,15 @@ struct UdpRelayStats {
   std::atomic<std::uint64_t> dropped{0};
 };
 
-/// On one thread, but for stats(). It answers nobody but a bind with the right key, and with fewer bytes than that.
+/// On one thread, but for stats(). By itself it answers nobody but a bind with the right key, and with fewer bytes than that.
 class UdpRelay {
  public:
+  /// Takes a datagram that is no relay packet; false: it is of no use to anybody.
+  using Other = std::function<bool(net::UdpSocket&, const net::Datagram&)>;
+
   explicit UdpRelay(std::vector<net::UdpSocket> sockets) : sockets_(std::move(sockets)) {}
-  void start();
+  void start(Other other);
+  std::vector<net::UdpSocket>& sockets() noexcept { return sockets_; }
   void add(UdpSession initiator, const DataKey& initiatorKey, const DataKey& targetKey);
   void remove(UdpSession initiator);
   const UdpRelayStats& stats() const noexcept { return stats_; }
@@ -41,6 +45,7 @@ class UdpRelay {
   void handleBind(net::UdpSocket& socket, const net::UdpEndpoint& from, std::span<const std::uint8_t> payload);
 
   std::vector<net::UdpSocket> sockets_;
+  Other other_;
   std::unordered_map<std::uint32_t, Entry> entries_;
   std::unique_ptr<net::UdpReceiver> receiver_;  ///< at the first datagram
   net::UdpSender sender_;

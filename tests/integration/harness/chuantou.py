@@ -19,36 +19,39 @@ def program(name):
     return path
 
 
-def _command(name, words, data_dir, lang, options):
-    argv = [program(name), *words]
+def _command(name, words, data_dir, lang, options, machine=None):
+    argv = [*(machine.prefix if machine else []), program(name), *words]
     if data_dir is not None:
         argv += ["--data-dir", data_dir]
     env = environment(LANG=lang) if lang else environment()
     return run(argv, env=env, **options)
 
 
-def cts(*words, data_dir=None, lang=None, **options):
+def cts(*words, data_dir=None, lang=None, machine=None, **options):
     """Runs a cts command to its end."""
-    return _command("cts", words, data_dir, lang, options)
+    return _command("cts", words, data_dir, lang, options, machine)
 
 
-def ctc(*words, data_dir=None, lang=None, **options):
+def ctc(*words, data_dir=None, lang=None, machine=None, **options):
     """Runs a ctc command to its end."""
-    return _command("ctc", words, data_dir, lang, options)
+    return _command("ctc", words, data_dir, lang, options, machine)
 
 
 class _Daemon:
     """What cts and ctc have in common: a data folder, and a process that may come and go."""
 
-    def __init__(self, test, name):
+    def __init__(self, test, name, machine=None):
+        """`machine`: where it runs, if not here (netns.py)."""
         self.test = test
         self.name = name
+        self.machine = machine
         self.data_dir = test.folder(name)
         self.process = None
         self.env = None
 
     def spawn(self):
-        self.process = Process(self.argv(), self.name, stdin=subprocess.DEVNULL, env=self.env)
+        inside = self.machine.prefix if self.machine else []
+        self.process = Process([*inside, *self.argv()], self.name, stdin=subprocess.DEVNULL, env=self.env)
         self.test.started.append(self.process)
         self.test.addCleanup(self.process.stop)
         return self
@@ -67,8 +70,8 @@ class _Daemon:
 class Server(_Daemon):
     """`cts run` on loopback. Port 0 lets the system choose; a restart keeps the port that it chose."""
 
-    def __init__(self, test, host="127.0.0.1", port=0, token=None, args=(), name="cts"):
-        super().__init__(test, name)
+    def __init__(self, test, host="127.0.0.1", port=0, token=None, args=(), name="cts", machine=None):
+        super().__init__(test, name, machine)
         self.host = host
         self.port = port
         self.token = token
@@ -102,7 +105,7 @@ class Server(_Daemon):
         return self.status()["certificateFingerprint"]
 
     def command(self, *words, **options):
-        return cts(*words, data_dir=self.data_dir, **options)
+        return cts(*words, data_dir=self.data_dir, machine=self.machine, **options)
 
 
 class Client(_Daemon):
@@ -110,9 +113,9 @@ class Client(_Daemon):
     local port. One that begins with a number and a colon ("9090:B:3000") is taken as it is. `like` is a client whose data folder
     this one gets a copy of, and with it the key that a name belongs to."""
 
-    def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None, url=None, trust=None, like=None):
+    def __init__(self, test, server, client_id, *forwards, token=None, args=(), name=None, url=None, trust=None, like=None, machine=None):
         """`url`: another way to the server than its ws://; `trust`: a file of certificate authorities for wss://."""
-        super().__init__(test, name or f"ctc-{client_id}")
+        super().__init__(test, name or f"ctc-{client_id}", machine)
         if like:
             # Not what belongs to the other process alone, nor a file that is being replaced.
             shutil.copytree(like.data_dir, self.data_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns("lock", "admin.json*", "*.json.*"))
@@ -150,7 +153,7 @@ class Client(_Daemon):
         return int(self.process.out.wait(line, timeout=timeout)[1])
 
     def command(self, *words, **options):
-        return ctc(*words, data_dir=self.data_dir, **options)
+        return ctc(*words, data_dir=self.data_dir, machine=self.machine, **options)
 
 
 class Tunnel:

@@ -41,7 +41,8 @@ class Crowd:
                 self._poll.modify(descriptor, 0)
 
     def echo(self, size, timeout, salt):
-        """Every member sends `size` bytes that no other member sends, and reads them back. All at the same time."""
+        """Every member sends `size` bytes that no other member sends, and reads them back. All at the same time. Returns when each was
+        done, by time.monotonic(), the first one first."""
         deadline = time.monotonic() + seconds(timeout)
         expected = {descriptor: self._content(descriptor, size, salt) for descriptor in self._members}
         to_send = dict(expected)
@@ -49,6 +50,7 @@ class Crowd:
         for descriptor in self._members:
             self._poll.modify(descriptor, select.EPOLLOUT | select.EPOLLIN)
         missing = set(self._members)
+        times = []
         while missing:
             for descriptor, events in self._wait(deadline, f"{len(missing)} of {len(expected)} connections wait for their echo"):
                 member = self._members[descriptor]
@@ -59,6 +61,7 @@ class Crowd:
                     if len(received[descriptor]) >= size:
                         assert received[descriptor] == expected[descriptor], "a connection got bytes that are not its own"
                         missing.discard(descriptor)
+                        times.append(time.monotonic())
                         self._poll.modify(descriptor, 0)
                         continue
                 if events & select.EPOLLOUT and to_send[descriptor]:
@@ -66,6 +69,7 @@ class Crowd:
                     to_send[descriptor] = to_send[descriptor][sent:]
                     if not to_send[descriptor]:
                         self._poll.modify(descriptor, select.EPOLLIN)
+        return times
 
     def _content(self, descriptor, size, salt):
         seed = hashlib.sha256(f"{salt}-{descriptor}".encode()).digest()

@@ -166,7 +166,7 @@ class Process:
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
-    def report(self, lines=60):
+    def report(self, lines=int(os.environ.get("CHUANTOU_REPORT_LINES", "60"))):
         code = self._popen.poll()
         state = "still running" if code is None else f"ended with {code}"
         parts = [f"--- {self.name} (pid {self.pid}, {state}): {' '.join(self.argv)}"]

@@ -17,6 +17,8 @@ from .websocket import Closed, WebSocket
 OPEN, ACCEPT, REJECT, PING, PONG = 1, 2, 3, 4, 5
 ANSWER_AT_ONCE = 1
 MAX_MESSAGE = 65536
+# Options of a ctc whose connections end with their carrier.
+AT_ONCE = ["--patience", "0"]
 PLAIN = ["--encryption", "none"]  # for a ctc that has to do with carriers of this client, which are not encrypted
 
 
@@ -37,8 +39,8 @@ class Identity:
 
     def __init__(self, temporary=False):
         self.temporary = temporary
-        self._private = Ed25519PrivateKey.generate()
-        self.public = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.private = Ed25519PrivateKey.generate()
+        self.public = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     @property
     def text(self):
@@ -49,7 +51,7 @@ class Identity:
         return {"publicKey": self.text, **({"temporaryKey": True} if self.temporary else {})}
 
     def signature(self, challenge, client_id):
-        return self._private.sign(b"chuantou-identity-v1\0" + bytes.fromhex(challenge) + b"\0" + client_id.encode()).hex()
+        return self.private.sign(b"chuantou-identity-v1\0" + bytes.fromhex(challenge) + b"\0" + client_id.encode()).hex()
 
 
 KEYLESS = object()  # instead of an Identity: a client that has none
@@ -166,12 +168,18 @@ def frame(kind, payload=b"", flags=0):
 
 
 def open_frame(port, host="", at_once=True):
-    return frame(OPEN, struct.pack(">H", port) + host.encode(), ANSWER_AT_ONCE if at_once else 0)
+    stream, patience = bytes(16), 0  # a plain carrier's bytes cannot be resumed
+    return frame(OPEN, struct.pack(">H16sH", port, stream, patience) + host.encode(), ANSWER_AT_ONCE if at_once else 0)
+
+
+def recv_frame_header(channel):
+    """(type, flags, length)"""
+    return struct.unpack(">BBH", recv_exactly(channel, 4))
 
 
 def read_frame(channel):
     """(type, flags, payload)"""
-    kind, flags, length = struct.unpack(">BBH", recv_exactly(channel, 4))
+    kind, flags, length = recv_frame_header(channel)
     return kind, flags, recv_exactly(channel, length)
 
 

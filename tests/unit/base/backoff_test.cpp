@@ -67,3 +67,10 @@ TEST_CASE("a wait of nothing at least does not fail", "[base][backoff]") {
     CHECK(wait <= Millis{1000});
   }
 }
+
+TEST_CASE("a wait can be cut short; those after it are as long as ever", "[base][backoff]") {
+  test::SeededRandom random{7};
+  Backoff backoff{kMin, kMax};
+  for (int attempt = 0; attempt < 10; ++attempt) CHECK(backoff.next(random, Millis{1000}) <= Millis{1000});
+  CHECK(backoff.next(random) >= kMax / 10);
+}

@@ -31,6 +31,7 @@ bool isCode(int number) {
     case Errc::system_error:
     case Errc::peer_key_changed:
     case Errc::certificate_rejected:
+    case Errc::proxy_refused:
     case Errc::identity_required:
     case Errc::name_taken:
     case Errc::encryption_required:
@@ -212,7 +213,7 @@ TEST_CASE("every failure is either retryable or fatal", "[base][error]") {
                                  Errc::name_not_found, Errc::too_many_open_files, Errc::not_running,
                                  Errc::system_error,   Errc::unknown_peer,        Errc::peer_offline,
                                  Errc::target_refused, Errc::target_unreachable,  Errc::limit_reached,
-                                 Errc::session_unknown};
+                                 Errc::session_unknown, Errc::proxy_refused};
   for (const Errc code : allCodes()) {
     INFO("code " << static_cast<int>(code));
     const std::error_code ec = code;

@@ -24,7 +24,13 @@ net::HttpRequest makeRequest(std::string method, std::string path, std::string b
 
 struct ClientFixture {
   Client client{ClientConfig{}};
-  ClientApi api{client, nullptr, ApiGuard{kToken, true}};
+  NatDetector detector{[] {
+    NatDetectorConfig config;
+    config.stunServers = {"127.0.0.1:9"};
+    config.portMapping = false;
+    return config;
+  }()};
+  ClientApi api{client, detector, nullptr, ApiGuard{kToken, true}};
 
   net::HttpResponse call(const std::string& method, const std::string& path, const std::string& body = {}) {
     return api.handle(makeRequest(method, path, body));

@@ -313,8 +313,19 @@ void BrokerModel::tick(Duration later) {
     if (control.closing) continue;
     const bool late = control.client.empty() && control.registerBy <= at_;
     if (!late && control.heardAt + config_.heartbeatTimeout > at_) continue;
-    if (!control.client.empty()) endAllOf(control.client, false);
+    if (!control.client.empty()) {
+      endAllOf(control.client, true);
+      silent_[control.client] = at_ + config_.returnTimeout;
+    }
     close(id);
+  }
+  for (auto it = silent_.begin(); it != silent_.end();) {
+    if (it->second > at_) {
+      ++it;
+      continue;
+    }
+    endAllOf(it->first, false);
+    it = silent_.erase(it);
   }
   for (const ChannelId channel : refused_) expect("drop " + std::to_string(static_cast<std::uint64_t>(channel)));
   refused_.clear();

@@ -153,6 +153,7 @@ class BrokerModel {
   std::map<std::string, Owner> owners_;
   std::map<std::string, Pass> passes_;  ///< tokens; a secret is its token's name
   std::map<std::string, ControlId> online_;
+  std::map<std::string, TimePoint> silent_;  ///< when the sessions of those who fell silent end
   std::map<SessionId, Link> links_;
   std::map<Key, KeyUse> keys_;
   std::map<Key, Waiting> waiting_;

@@ -90,6 +90,7 @@ void BrokerModel::joins(ControlId id, const std::string& name, const Proved& pro
   const auto before = known_.find(name);
   const bool another = before != known_.end() && before->second.key != now.key;
   if (another || old != online_.end()) endAllOf(name, !another);
+  silent_.erase(name);
   online_[name] = id;
   known_[name] = now;
   controls_[id].client = name;

@@ -16,8 +16,8 @@ const std::filesystem::path kRoot{CHUANTOU_SOURCE_DIR};
 const std::map<std::string, std::set<std::string>> kLayers{
     {"base", {}},
     {"wire", {"base"}},
-    {"stun", {"base"}},
-    {"nat", {"stun", "base"}},
+    {"stun", {"crypto", "base"}},
+    {"nat", {"stun", "crypto", "base"}},
     {"stream", {"wire", "base"}},
     {"relay", {"wire", "base"}},
     {"routing", {"base"}},

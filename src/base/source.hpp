@@ -1,19 +1,21 @@
-// Where a connection comes from, as limits count it.
+// Where a connection or a datagram comes from, as limits count it.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <cstring>
 
+#include "base/ip_address.hpp"
 #include "base/random.hpp"
 
-namespace chuantou::relay {
+namespace chuantou {
 
 /// An IPv4 address, or the /64 of an IPv6 address: a network's customer has at least all of a /64 (RFC 6177), so that
 /// counting single addresses would count nothing. A v4-mapped address (RFC 4291, section 2.5.5.2) counts as the IPv4 one.
 class Source {
  public:
   Source() = default;
+  static Source of(const IpAddress& address) { return address.isV6() ? ofV6(address.v6()) : ofV4(address.v4()); }
   static Source ofV4(const std::array<std::uint8_t, 4>& address) {
     std::uint64_t number = 0;
     for (const std::uint8_t byte : address) number = number << 8 | byte;
@@ -53,4 +55,4 @@ class SourceHash {
   std::uint64_t salt_[2];
 };
 
-}  // namespace chuantou::relay
+}  // namespace chuantou

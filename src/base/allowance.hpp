@@ -5,7 +5,7 @@
 
 #include "base/time.hpp"
 
-namespace chuantou::relay {
+namespace chuantou {
 
 class Allowance {
  public:
@@ -44,4 +44,4 @@ class Allowance {
   TimePoint at_{};
 };
 
-}  // namespace chuantou::relay
+}  // namespace chuantou

@@ -1,0 +1,13 @@
+// A NAT report as JSON: what `ctc netcheck --json` prints and the admin API answers.
+#pragma once
+
+#include <string>
+
+#include "chuantou/nat_detector.hpp"
+
+namespace chuantou::daemon {
+
+/// The language is that of the field "direct", the only one that is a sentence.
+std::string natReportJson(const NatReport& report, Language language);
+
+}  // namespace chuantou::daemon

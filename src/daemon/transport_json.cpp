@@ -1,0 +1,21 @@
+#include "daemon/transport_json.hpp"
+
+namespace chuantou::daemon {
+
+void writeTransports(JsonWriter& json, std::string_view key, const std::vector<TransportInfo>& transports) {
+  json.beginArray(key);
+  for (const TransportInfo& transport : transports) {
+    json.beginObject();
+    json.field("kind", transport.kind);
+    json.field("where", transport.where);
+    json.field("ok", transport.ok);
+    json.field("successes", transport.successes);
+    json.field("failures", transport.failures);
+    json.field("latencyUs", static_cast<std::int64_t>(transport.latency.count()));
+    json.field("lastError", transport.lastError);
+    json.endObject();
+  }
+  json.endArray();
+}
+
+}  // namespace chuantou::daemon

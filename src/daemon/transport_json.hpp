@@ -1,0 +1,12 @@
+// What was tried on the way to the server, as JSON: in `ctc status`, and wherever else ways are tried.
+#pragma once
+
+#include "chuantou/transport.hpp"
+#include "daemon/json_writer.hpp"
+
+namespace chuantou::daemon {
+
+/// An array of objects: kind, where, ok, successes, failures, latencyUs, lastError.
+void writeTransports(JsonWriter& json, std::string_view key, const std::vector<TransportInfo>& transports);
+
+}  // namespace chuantou::daemon

@@ -1,0 +1,422 @@
+#include "engine/client/carried_stream.hpp"
+
+#include "engine/client/stream_registry.hpp"
+
+namespace chuantou::engine {
+
+namespace {
+/// Rounds in one turn of the event loop, after which other connections have theirs.
+constexpr int kRoundsPerTurn = 8;
+/// After a reset the other side stops at once; what was under way until then is less than this.
+constexpr std::size_t kMostDiscarded = 2 * stream::ResumableStream::kMostUnacked;
+
+/// What is read meanwhile, on behalf of the stream, would come before bytes that the local program is about to get.
+struct ReadingNow {
+  explicit ReadingNow(bool& flag) : flag_(flag) { flag_ = true; }
+  ~ReadingNow() { flag_ = false; }
+  bool& flag_;
+};
+}  // namespace
+
+CarriedStream::CarriedStream(ClientContext& context, Role role, const StreamId& id, ClientId peer, std::uint16_t port, Millis patience)
+    : context_(context), role_(role), id_(id), peer_(std::move(peer)), port_(port), patience_(patience), core_(role, context.streams.chunks()) {}
+
+CarriedStream::~CarriedStream() = default;
+
+// ---------------------------------------------------------------- local program
+
+CarriedStream::Read CarriedStream::read(std::span<std::uint8_t> into) {
+  using State = Read::State;
+  const auto self = shared_from_this();
+  if (pending() > 0 && !error_) {
+    const std::size_t size = std::min(into.size(), pending());
+    std::copy_n(pending_.begin() + static_cast<std::ptrdiff_t>(pendingAt_), size, into.begin());
+    pendingAt_ += size;
+    if (pending() == 0) {
+      std::vector<std::uint8_t>{}.swap(pending_);
+      pendingAt_ = 0;
+    }
+    core_.delivered(size);
+    if (core_.ackDue()) sendMore();
+    return {State::ok, size};
+  }
+  const ReadingNow reading{reading_};
+  for (;;) {
+    if (error_ || core_.resetReceived()) return {State::lost};
+    if (core_.finReceived()) return {State::fin};
+    if (!carrier_) return {State::wouldBlock};
+    Frame frame;
+    const auto read = carrier_->line().read(into, frame);
+    switch (read.state) {
+      case SecureLine::Read::State::data:
+        if (!takeData(read.bytes)) continue;
+        core_.delivered(read.bytes);
+        if (core_.ackDue()) sendMore();
+        return {State::ok, read.bytes};
+      case SecureLine::Read::State::frame:
+        handle(frame);
+        continue;
+      case SecureLine::Read::State::wouldBlock:
+        sendMore();
+        if (carrier_ && !core_.finReceived()) return {State::wouldBlock};
+        continue;
+      case SecureLine::Read::State::ended:
+      case SecureLine::Read::State::broken:
+        onCarrierBroken("the connection ended");
+    }
+  }
+}
+
+void CarriedStream::unread(std::span<const std::uint8_t> bytes) {
+  core_.undelivered(bytes.size());
+  pending_.insert(pending_.begin() + static_cast<std::ptrdiff_t>(pendingAt_), bytes.begin(), bytes.end());
+  readInBackground();
+}
+
+std::span<std::uint8_t> CarriedStream::reserve() {
+  if (carrier_ && carrier_->line().queued() > 0) return {};
+  return core_.reserve();
+}
+
+void CarriedStream::commit(std::size_t bytes) {
+  core_.commit(bytes);
+  sendMore();
+}
+
+void CarriedStream::finish() {
+  core_.finish();
+  sendMore();
+}
+
+void CarriedStream::abort() {
+  release();
+  if (over_) return;
+  core_.abort();
+  std::vector<std::uint8_t>{}.swap(pending_);
+  pendingAt_ = 0;
+  if (!carrier_) return onDetached();
+  const auto self = shared_from_this();
+  sendMore();
+  readInBackground();
+}
+
+void CarriedStream::waitReadable(Handler handler) {
+  readHandler_ = std::move(handler);
+  waitForLine();
+}
+
+void CarriedStream::readLater(Handler handler) {
+  readHandler_ = std::move(handler);
+  asio::post(context_.thread.context(), [self = shared_from_this()] { self->wakeReader(); });
+}
+
+void CarriedStream::waitWritable(Handler handler) {
+  writeHandler_ = std::move(handler);
+  readInBackground();  // it may be an acknowledgement that is missing
+}
+
+void CarriedStream::release() {
+  readHandler_ = nullptr;
+  writeHandler_ = nullptr;
+}
+
+void CarriedStream::wakeReader() {
+  if (const Handler handler = std::exchange(readHandler_, nullptr)) handler();
+}
+
+void CarriedStream::wakeWriter() {
+  if (const Handler handler = std::exchange(writeHandler_, nullptr)) handler();
+}
+
+// ---------------------------------------------------------------------- reading
+
+bool CarriedStream::takeData(std::size_t bytes) {
+  if (!core_.receive(bytes)) {
+    onViolation();
+    return false;
+  }
+  if (!core_.aborted()) return true;
+  discarded_ += bytes;
+  if (discarded_ > kMostDiscarded) onViolation();
+  return false;
+}
+
+void CarriedStream::handle(const Frame& frame) {
+  const wire::FrameType type = frame.header.type;
+  const bool unanswered = core_.awaitsAnswer();
+  if (unanswered && type == wire::FrameType::reject) return onReject(frame);
+  const bool late = type == wire::FrameType::ack || type == wire::FrameType::reset || type == wire::FrameType::window || type == wire::FrameType::ackEvery;
+  if (unanswered && late) return carrier_->handleForBehind(frame);
+  using Event = stream::ResumableStream::Event;
+  switch (core_.handle(Clock::now(), frame.header, frame.payload)) {
+    case Event::none:
+      return;
+    case Event::fin:
+      return core_.ackDue() ? sendMore() : void();
+    case Event::answered:
+    case Event::resumed: {
+      carrier_->onAnswered();
+      carrier_->confirmBehind();
+      if (type == wire::FrameType::resumed) resumed();
+      if (core_.answered()) onAnswered();
+      return wakeWriter();
+    }
+    case Event::room:
+      return wakeWriter();
+    case Event::reset:
+      return sendMore();
+    case Event::switched:  // nobody has asked for it
+    case Event::violation:
+      return onViolation();
+  }
+}
+
+/// While the local program does not read: as far as somebody may have something to say to the stream itself.
+void CarriedStream::readInBackground() {
+  const auto self = shared_from_this();
+  for (int round = 0; round < kRoundsPerTurn; ++round) {
+    if (!carrier_ || lineReadWait_ || reading_ || readHandler_ || !mustRead()) return;
+    Frame frame;
+    const auto scratch = context_.thread.scratch();
+    const auto read = carrier_->line().read(scratch, frame);
+    switch (read.state) {
+      case SecureLine::Read::State::data:
+        if (!takeData(read.bytes)) continue;
+        pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(std::exchange(pendingAt_, 0)));
+        pending_.insert(pending_.end(), scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(read.bytes));
+        continue;
+      case SecureLine::Read::State::frame:
+        handle(frame);
+        continue;
+      case SecureLine::Read::State::wouldBlock:
+        sendMore();
+        return waitForLine();
+      case SecureLine::Read::State::ended:
+      case SecureLine::Read::State::broken:
+        return onCarrierBroken("the connection ended");
+    }
+  }
+  asio::post(context_.thread.context(), [self] { self->readInBackground(); });
+}
+
+void CarriedStream::waitForLine() {
+  if (!carrier_ || lineReadWait_) return;
+  lineReadWait_ = true;
+  carrier_->line().waitReadable([self = shared_from_this(), keep = carrier_, epoch = epoch_](const net::ErrorCode& ec) {
+    if (epoch != self->epoch_) return;
+    self->lineReadWait_ = false;
+    if (ec) return self->onCarrierBroken("the connection ended");
+    if (self->readHandler_) self->wakeReader();
+    self->readInBackground();
+  });
+}
+
+// ---------------------------------------------------------------------- sending
+
+void CarriedStream::sendMore() {
+  while (carrier_) {
+    SecureLine& line = carrier_->line();
+    if (line.queued() > 0) return waitForRoom();
+    const auto frames = core_.next();
+    if (frames.empty()) break;
+    if (line.write(frames, core_.hasMore()) != FrameLine::State::ok) return onCarrierBroken("the connection ended");
+  }
+  if (!lazy_ && core_.hasLazy()) {
+    lazy_ = true;
+    context_.streams.flushSoon(shared_from_this());
+  }
+  leaveIfDone();
+}
+
+void CarriedStream::waitForRoom() {
+  if (lineWriteWait_) return;
+  lineWriteWait_ = true;
+  carrier_->line().waitWritable([self = shared_from_this(), keep = carrier_, epoch = epoch_](const net::ErrorCode& ec) {
+    if (epoch != self->epoch_) return;
+    self->lineWriteWait_ = false;
+    if (ec) return self->onCarrierBroken("the connection ended");
+    self->onLineWritable();
+  });
+}
+
+void CarriedStream::onLineWritable() {
+  switch (carrier_->line().flush()) {
+    case FrameLine::State::wouldBlock:
+      return waitForRoom();
+    case FrameLine::State::ok:
+      sendMore();
+      if (!congested()) wakeWriter();
+      return;
+    default:
+      return onCarrierBroken("the connection ended");
+  }
+}
+
+void CarriedStream::flushLazy() {
+  lazy_ = false;
+  core_.wantAck();
+  sendMore();
+}
+
+// --------------------------------------------------------------------- carriers
+
+void CarriedStream::attachTo(std::shared_ptr<StreamCarrier> carrier) {
+  const auto self = shared_from_this();
+  if (const auto before = left_.lock()) before->forgetBehind(*this);
+  left_.reset();
+  carrier_ = std::move(carrier);
+  gone_ = false;
+  sendMore();
+  wakeReader();
+  readInBackground();
+  if (!congested()) wakeWriter();
+}
+
+/// Both sides have said their last word: the next stream may have the carrier.
+void CarriedStream::leaveIfDone() {
+  if (!carrier_ || !core_.leavable() || carrier_->line().queued() > 0) return;
+  const auto self = shared_from_this();
+  const auto carrier = detach();
+  gone_ = true;
+  if (core_.confirmed()) {
+    becomeOver();
+  } else {
+    left_ = carrier;
+    carrier->leaveBehind(self);
+  }
+  carrier->onStreamLeft(true);
+}
+
+std::shared_ptr<StreamCarrier> CarriedStream::detach() {
+  ++epoch_;
+  lineReadWait_ = lineWriteWait_ = false;
+  core_.detach();
+  detachedAt_ = Clock::now();
+  return std::exchange(carrier_, nullptr);
+}
+
+void CarriedStream::dropCarrier() {
+  if (!carrier_) return;
+  detach()->onStreamLeft(false);
+}
+
+void CarriedStream::onCarrierBroken(const char* why) {
+  const auto self = shared_from_this();
+  dropCarrier();
+  if (over_) return;
+  if (core_.resetReceived() || (core_.confirmed() && core_.finReceived())) {
+    becomeOver();
+    return wakeReader();
+  }
+  context_.streams.onStalled(*this, why);
+  onDetached();
+}
+
+bool CarriedStream::handleBehind(const Frame& frame) {
+  core_.handle(Clock::now(), frame.header, frame.payload);
+  if (!core_.confirmed()) return false;
+  becomeOver();
+  return true;
+}
+
+void CarriedStream::onLostBehind() {
+  if (over_ || carrier_) return;
+  if (core_.confirmed()) return becomeOver();
+  gone_ = false;
+  detachedAt_ = Clock::now();
+  onDetached();
+}
+
+// ------------------------------------------------------------------------- ends
+
+void CarriedStream::onViolation() { giveUp(Error{Errc::protocol_error, peer_.str(), "a frame that does not belong there"}); }
+
+void CarriedStream::giveUp(const Error& error) {
+  if (over_ || error_) return;
+  const auto self = shared_from_this();
+  error_ = error;
+  sayReset();
+  becomeOver();
+  wakeReader();
+  wakeWriter();
+}
+
+void CarriedStream::endNow() {
+  if (over_) return;
+  const auto self = shared_from_this();
+  if (!error_) error_ = Error{Errc::stopped, "the client"};
+  sayReset();
+  becomeOver();
+  release();
+}
+
+/// So that the other side need not wait for what will not come.
+void CarriedStream::sayReset() {
+  if (!carrier_) return;
+  core_.abort();
+  while (carrier_->line().queued() == 0) {
+    const auto frames = core_.next();
+    if (frames.empty() || carrier_->line().write(frames, false) != FrameLine::State::ok) break;
+  }
+  // A connection that is closed with unread bytes is reset, which might overtake the word.
+  Frame frame;
+  for (int round = 0; round < kRoundsPerTurn; ++round) {
+    const auto read = carrier_->line().read(context_.thread.scratch(), frame);
+    if (read.state != SecureLine::Read::State::data && read.state != SecureLine::Read::State::frame) break;
+  }
+  dropCarrier();
+}
+
+void CarriedStream::becomeOver() {
+  if (std::exchange(over_, true)) return;
+  const auto self = shared_from_this();
+  onOver();
+  context_.streams.remove(*this);
+}
+
+// ------------------------------------------------------------------------- time
+
+void CarriedStream::tick(TimePoint now) {
+  const auto self = shared_from_this();
+  if (!carrier_) {
+    if (!gone_ && !over_) onTickDetached(now);
+    return;
+  }
+  if (!core_.tick()) {
+    onSilent();
+    return onCarrierBroken("nothing came for 10 s");
+  }
+  sendMore();
+  readInBackground();
+}
+
+void CarriedStream::suspect() {
+  if (!carrier_) return;
+  core_.suspect();
+  sendMore();
+}
+
+void CarriedStream::resumed() {
+  ++resumes_;
+  lostTime_ += Clock::now() - detachedAt_;
+  context_.streams.onResumed(*this);
+}
+
+StreamInfo CarriedStream::info() const {
+  StreamInfo out;
+  out.id = id_.shortHex();
+  out.peer = peer_.str();
+  out.port = port_;
+  out.outbound = role_ == Role::initiator;
+  out.attached = carrier_ != nullptr;
+  out.resumes = resumes_;
+  out.repeatedBytes = core_.repeated();
+  Duration lost = lostTime_;
+  if (!carrier_ && !gone_ && detachedAt_ != TimePoint{}) lost += Clock::now() - detachedAt_;
+  out.lostTime = std::chrono::duration_cast<Millis>(lost);
+  out.bytesSent = core_.sent();
+  out.bytesReceived = core_.received();
+  return out;
+}
+
+}  // namespace chuantou::engine

@@ -1,0 +1,154 @@
+// A forwarded connection between two clients, which outlives its carriers.
+//
+// Read and written like a socket that does not block. What a carrier's end means to it is nothing: bytes wait until
+// there is another one. Who gets the next carrier, and how long the stream waits for it, is in OutboundStream (which asks
+// for one) and InboundStream (which is found by the stream's id).
+#pragma once
+
+#include <optional>
+
+#include "engine/client/client_context.hpp"
+#include "engine/client/stream_carrier.hpp"
+#include "stream/resumable_stream.hpp"
+
+namespace chuantou::engine {
+
+/// On the client's thread. Kept by the StreamRegistry until it is over.
+class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
+ public:
+  using Handler = std::function<void()>;
+  using Role = stream::ResumableStream::Role;
+
+  CarriedStream(ClientContext& context, Role role, const StreamId& id, ClientId peer, std::uint16_t port, Millis patience);
+  virtual ~CarriedStream();
+  CarriedStream(const CarriedStream&) = delete;
+  CarriedStream& operator=(const CarriedStream&) = delete;
+
+  // ---- the local program's side
+  struct Read {
+    enum class State : std::uint8_t {
+      ok,
+      wouldBlock,
+      fin,   ///< the other side has sent all; told again each time
+      lost,  ///< reset by the other side, or given up: error()
+    } state;
+    std::size_t bytes = 0;
+  };
+  Read read(std::span<std::uint8_t> into);
+  /// Gives back what was read last and nobody takes now.
+  void unread(std::span<const std::uint8_t> bytes);
+  /// Room for bytes to be sent, for the duration of the caller's turn; empty: wait until it is writable.
+  std::span<std::uint8_t> reserve();
+  void commit(std::size_t bytes);
+  /// What was committed waits for the network; there is no hurry to bring more.
+  bool detached() const noexcept { return !carrier_; }
+  bool congested() const noexcept { return !carrier_ || carrier_->line().queued() > 0; }
+  /// All that was committed has left, as far as there is a carrier for it.
+  bool flushed() const noexcept { return !carrier_ || (carrier_->line().queued() == 0 && !core_.hasMore()); }
+  void finish();
+  /// The local program is gone: the other side is reset, what it still sends is thrown away.
+  void abort();
+  /// One at a time each; called once.
+  void waitReadable(Handler handler);
+  void waitWritable(Handler handler);
+  /// After other connections have had their turn.
+  void readLater(Handler handler);
+  /// The local program wants to hear no more.
+  void release();
+  const std::optional<Error>& error() const noexcept { return error_; }
+
+  // ---- of StreamCarrier: the stream has left it
+  /// True: it is over.
+  bool handleBehind(const Frame& frame);
+  void onConfirmed() { becomeOver(); }
+  void onLostBehind();
+
+  // ---- of the registry
+  void tick(TimePoint now);
+  void flushLazy();
+  /// The path may have changed.
+  void suspect();
+  /// There is a server to get carriers from.
+  virtual void onRegistered() {}
+  void giveUp(const Error& error);
+  /// The client ends.
+  void endNow();
+
+  StreamInfo info() const;
+  const StreamId& id() const noexcept { return id_; }
+
+ protected:
+  /// The carrier is gone (it may come again).
+  virtual void onDetached() = 0;
+  /// The carrier has said nothing for so long that it is given up.
+  virtual void onSilent() {}
+  virtual void onTickDetached(TimePoint now) { (void)now; }
+  virtual void onAnswered() {}
+  virtual void onReject(const Frame& frame) { (void)frame; }
+  /// Nothing more will happen.
+  virtual void onOver() {}
+
+  /// After the core has been told which frame comes first.
+  void attachTo(std::shared_ptr<StreamCarrier> carrier);
+  /// Leaves the carrier to its end.
+  void dropCarrier();
+  std::shared_ptr<StreamCarrier> detach();
+  bool over() const noexcept { return over_; }
+  bool attached() const noexcept { return carrier_ != nullptr; }
+  /// It has left its last carrier, and nothing is to be told any more.
+  bool gone() const noexcept { return gone_; }
+  TimePoint madeAt() const noexcept { return madeAt_; }
+  TimePoint detachedAt() const noexcept { return detachedAt_; }
+  void resumed();
+  void sendMore();
+
+  ClientContext& context_;
+  const Role role_;
+  const StreamId id_;
+  const ClientId peer_;
+  const std::uint16_t port_;
+  Millis patience_;
+  stream::ResumableStream core_;
+
+ private:
+  std::size_t pending() const noexcept { return pending_.size() - pendingAt_; }
+  bool mustRead() const noexcept { return pending() == 0 || (writeHandler_ && !congested()); }
+  void handle(const Frame& frame);
+  /// False: the bytes are not the local program's.
+  bool takeData(std::size_t bytes);
+  void readInBackground();
+  void waitForLine();
+  void waitForRoom();
+  void onLineWritable();
+  void leaveIfDone();
+  void onCarrierBroken(const char* why);
+  void onViolation();
+  void sayReset();
+  void becomeOver();
+  void wakeReader();
+  void wakeWriter();
+
+  std::shared_ptr<StreamCarrier> carrier_;
+  std::weak_ptr<StreamCarrier> left_;  ///< where this one stayed behind
+  std::uint32_t epoch_ = 0;            ///< waits of an earlier carrier have nothing to say
+  bool lineReadWait_ = false;
+  bool lineWriteWait_ = false;
+  bool reading_ = false;  ///< the local program is in read()
+  bool lazy_ = false;    ///< in the registry's list
+  bool over_ = false;
+  bool gone_ = false;    ///< has left its last carrier
+  Handler readHandler_;
+  Handler writeHandler_;
+  std::vector<std::uint8_t> pending_;  ///< received, and not read
+  std::size_t pendingAt_ = 0;
+  std::size_t discarded_ = 0;
+  std::optional<Error> error_;
+  const TimePoint madeAt_ = Clock::now();
+  TimePoint detachedAt_{};
+  std::uint32_t resumes_ = 0;
+  Duration lostTime_{};
+
+  friend class StreamRegistry;
+};
+
+}  // namespace chuantou::engine
