@@ -218,7 +218,7 @@ class Elsewhere(Liveness):
 
                 watcher = threading.Thread(target=by_server)
                 watcher.start()
-                self.b.log.wait("was lost: ", after=log, timeout=FOUND_WITHIN + 2)
+                self.b.log.wait("nothing heard for too long", after=log, timeout=FOUND_WITHIN + 2)
                 self.within(FOUND_WITHIN, begin, "found by the client")
                 watcher.join()
                 self.assertTrue(found and found[0] <= seconds(FOUND_WITHIN), f"found by the server: {found}")

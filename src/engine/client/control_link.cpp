@@ -156,6 +156,8 @@ void ControlLink::onText(net::MessageChannel&, std::string text) {
     const bool ofId = error->code == Errc::kicked;
     farewell_.emplace(error->code, ofId ? id_ : url_.str(), error->message);
     log_.log(LogLevel::warn, "control", "the server says: {}", error->message);
+    // It hears nothing from here: nor will it hear that this side closes.
+    if (error->code == Errc::timed_out) fail(*farewell_, false);
     return;
   }
   if (stage_ == Stage::registered) listener_.onMessage(std::move(*message));
