@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from harness import IntegrationTest, cts, free_port, main, need, run, seconds, serve_udp_echo, wait_until
+from harness import IntegrationTest, SANITIZED, cts, free_port, main, need, run, seconds, serve_udp_echo, wait_until
 from harness import stun
 from harness.chuantou import program
 
@@ -149,7 +149,7 @@ class Second(StunTest):
         self.assertEqual(self.other(server), (SECOND, port))
 
     def test_the_next_port(self):
-        port = free_port()
+        port = free_port(2)
         server = self.server(port=port, args=ALTERNATE)
         self.assertEqual(self.other(server), (SECOND, port + 1))
 
@@ -338,7 +338,8 @@ class Flood(StunTest):
         grown = server.process.resident_kib() - before
         print(f"{sent} requests of {len(sources)} sources sent in {took:.1f} s, {counts}, grown by {grown} KiB")
         self.assertLessEqual(counts["stunAnswers"], len(sources) * (60 + took + 2))
-        self.assertLess(grown, 8 * 1024)
+        if not SANITIZED:
+            self.assertLess(grown, 8 * 1024)
         self.ask(server, stun.request())
 
 
