@@ -123,7 +123,7 @@ class WireUdp(IntegrationTest):
         _, near, far = self.pair()
         good = struct.pack(">IH", near.session, 4) + b"good"
         for wrong in (b"", b"\x80", good[:5], good + b"!", good[:-1], struct.pack(">IH", near.session ^ 0x1000, 4) + b"good",
-                      struct.pack(">IH", 0, 4) + b"good", b"\xff" * 40, b"\x40" + bytes(30), b"\x00\x01" + bytes(18)):
+                      struct.pack(">IH", 0, 4) + b"good", b"\xff" * 40, b"\x40" + bytes(30), b"\x00\x01\0\4" + bytes(16)):
             near.socket.send(wrong)
         near.send(b"the only one")
         self.assertEqual(far.receive(), b"the only one")
