@@ -18,6 +18,7 @@ bool enableDestinations(UdpSocket& socket);
 /// Of a received message; nothing where the socket was not told to say it.
 std::optional<asio::ip::address> destinationOf(const cmsghdr& control);
 /// One datagram from this address of the machine. False: the system did not take it.
-bool sendFrom(UdpSocket& socket, const asio::ip::address& source, const UdpEndpoint& to, std::span<const std::uint8_t> bytes);
+bool sendFrom(UdpSocket& socket, const asio::ip::address& source, const UdpEndpoint& to,
+              std::span<const std::uint8_t> bytes);
 
 }  // namespace chuantou::net

@@ -18,7 +18,8 @@ std::vector<std::uint16_t> unknownIn(const Message& request, bool hasOther) {
   // RFC 5780, section 6; but RFC 3489's clients always send the attribute, mostly to ask for nothing.
   const bool change = request.changeRequest && (!request.isClassic() || *request.changeRequest != ChangeRequest{});
   if (change && !hasOther) unknown.push_back(static_cast<std::uint16_t>(Attribute::changeRequest));
-  if (request.isClassic() && request.responsePort) unknown.push_back(static_cast<std::uint16_t>(Attribute::responsePort));
+  if (request.isClassic() && request.responsePort)
+    unknown.push_back(static_cast<std::uint16_t>(Attribute::responsePort));
   // In RFC 3489 there is no padding: one of them comes twice (section 11.2.10).
   if (request.isClassic() && unknown.size() % 2 != 0) unknown.push_back(unknown.back());
   return unknown;

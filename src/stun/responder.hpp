@@ -1,10 +1,10 @@
 // Answers Binding requests: tells each client where its datagrams come from (RFC 8489) and, with a second address, what
 // a NAT in between does with them (RFC 5780). RFC 3489's clients are answered over IPv4.
 //
-// Anybody may send requests, and in anybody's name. So an answer has no byte that its RFC does not ask for, goes to the IP
-// that the request came from and to no other (there is no RESPONSE-ADDRESS), and a source gets only so many. To another
-// port of that IP it goes with RESPONSE-PORT: who can write somebody's IP into a request can write his port as well.
-// In bytes (IPv4, IPv6):
+// Anybody may send requests, and in anybody's name. So an answer has no byte that its RFC does not ask for, goes to the
+// IP that the request came from and to no other (there is no RESPONSE-ADDRESS), and a source gets only so many. To
+// another port of that IP it goes with RESPONSE-PORT: who can write somebody's IP into a request can write his port as
+// well. In bytes (IPv4, IPv6):
 //
 //     a request                              its answer
 //     20    nothing in it                    32, 44

@@ -1,4 +1,5 @@
-// The client's STUN transactions: whatever comes whenever, each query ends once, after no more requests than it may send.
+// The client's STUN transactions: whatever comes whenever, each query ends once, after no more requests than it may
+// send.
 #include <map>
 #include <optional>
 #include <vector>
@@ -97,8 +98,8 @@ class Machine {
     m.kind = static_cast<stun::MessageClass>(flags % 4);
     m.xorMappedAddress = server(1);
     if ((flags & 4) != 0) m.errorCode = stun::ErrorCode{420, {}};
-    auto bytes = stun::encode(m, {static_cast<stun::Integrity>(flags >> 3 & 3), stun::keyOf((flags & 32) != 0 ? "key" : "yek"),
-                                  (flags & 64) != 0});
+    auto bytes = stun::encode(m, {static_cast<stun::Integrity>(flags >> 3 & 3),
+                                  stun::keyOf((flags & 32) != 0 ? "key" : "yek"), (flags & 64) != 0});
     if ((flags & 128) != 0) bytes[input_.below(bytes.size())] ^= static_cast<std::uint8_t>(input_.byte());
     machine_.handleDatagram(now_, server(input_.byte()), bytes);
   }
@@ -107,7 +108,8 @@ class Machine {
     while (const auto transmit = machine_.pollTransmit()) {
       const auto it = queries_.find(transmit->id);
       if (it == queries_.end()) continue;  // it ended in the same turn
-      expect(transmit->to == it->second.query.to && transmit->tag == it->second.query.tag, "a request to somebody else");
+      expect(transmit->to == it->second.query.to && transmit->tag == it->second.query.tag,
+             "a request to somebody else");
       expect(++it->second.sent <= std::max(1u, it->second.query.retransmission.requests), "too many requests");
     }
     while (const auto outcome = machine_.pollOutcome()) {
@@ -116,7 +118,8 @@ class Machine {
       const stun::Query& query = it->second.query;
       expect(outcome->tag == query.tag && outcome->to == query.to, "another query's end");
       expect(outcome->elapsed == now_ - it->second.startedAt, "another time");
-      expect(outcome->sent >= 1 && outcome->sent <= std::max(1u, query.retransmission.requests), "a wrong count of requests");
+      expect(outcome->sent >= 1 && outcome->sent <= std::max(1u, query.retransmission.requests),
+             "a wrong count of requests");
       if (outcome->answer) {
         expect(outcome->answer.value().isResponse() && outcome->answer.value().id == outcome->id, "no answer to this");
         expect(!query.answerFrom || *query.answerFrom == outcome->from, "an answer from somebody else");

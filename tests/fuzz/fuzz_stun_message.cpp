@@ -34,7 +34,8 @@ void message(std::span<const std::uint8_t> datagram) {
     expect(again.ok() && again->hasFingerprint, "a message of ours that we do not read");
     stun::Message back = again.value();
     expect(back.hasIntegrity == (integrity == stun::Integrity::both), "integrity that is lost, or invented");
-    expect(stun::verifyIntegrity(bytes, stun::Integrity::both, key) == back.hasIntegrity, "integrity that does not fit");
+    expect(stun::verifyIntegrity(bytes, stun::Integrity::both, key) == back.hasIntegrity,
+           "integrity that does not fit");
     back.hasFingerprint = back.hasIntegrity = back.hasIntegritySha256 = false;
     expect(back == plain, "a message that changed");
   }

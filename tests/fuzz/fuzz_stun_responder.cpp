@@ -19,7 +19,9 @@ const UdpAddress kPrimary{IpAddress{IpAddress::V4{192, 0, 2, 1}}, 8200};
 const UdpAddress kOther{IpAddress{IpAddress::V4{192, 0, 2, 2}}, 8201};
 
 IpAddress ipOf(std::size_t choice, bool v6) {
-  if (v6) return IpAddress{IpAddress::V6{0x20, 1, 0xd, 0xb8, 0, 0, 0, static_cast<std::uint8_t>(choice), 0, 0, 0, 0, 0, 0, 0, 1}};
+  if (v6)
+    return IpAddress{
+        IpAddress::V6{0x20, 1, 0xd, 0xb8, 0, 0, 0, static_cast<std::uint8_t>(choice), 0, 0, 0, 0, 0, 0, 0, 1}};
   return IpAddress{IpAddress::V4{203, 0, 113, static_cast<std::uint8_t>(choice)}};
 }
 
@@ -82,7 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     expect(std::equal(datagram.begin() + 4, datagram.begin() + 20, answer->bytes.begin() + 4), "another transaction");
     expect(!responder.handle(now, answer->to, at, answer->bytes), "an answer to an answer");
     const auto minutes = std::chrono::duration<double, std::ratio<60>>(now - start).count();
-    expect(static_cast<double>(++answersTo[from.ip]) <= kPerMinute * (1 + minutes) + 1, "more answers than a source may get");
+    expect(static_cast<double>(++answersTo[from.ip]) <= kPerMinute * (1 + minutes) + 1,
+           "more answers than a source may get");
   }
   const auto& stats = responder.stats();
   expect(stats.answers + stats.refused <= stats.requests, "answers that nobody asked for");

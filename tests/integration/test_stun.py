@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from harness import IntegrationTest, cts, free_port, main, need, run, seconds, serve_udp_echo, wait_until
+from harness import IntegrationTest, SANITIZED, cts, free_port, main, need, run, seconds, serve_udp_echo, wait_until
 from harness import stun
 from harness.chuantou import program
 
@@ -149,7 +149,7 @@ class Second(StunTest):
         self.assertEqual(self.other(server), (SECOND, port))
 
     def test_the_next_port(self):
-        port = free_port()
+        port = free_port(2)
         server = self.server(port=port, args=ALTERNATE)
         self.assertEqual(self.other(server), (SECOND, port + 1))
 
@@ -169,6 +169,28 @@ class Second(StunTest):
             self.assertEqual(set(answer.attributes), {stun.XOR_MAPPED_ADDRESS})
         answer, source = self.ask(server, stun.request(), to="::1")
         self.assertEqual(source, ("::1", server.port))
+
+    def test_ordinary_addresses_of_both_families(self):
+        """In a network of the test's own, with two addresses of each family, the server on all of them."""
+        for first, second in (("198.51.100.1", "198.51.100.2"), ("2001:db8:5::1", "2001:db8:5::2")):
+            script = r"""set -e
+                trap 'kill $!' EXIT
+                cts=$1 data=$2 first=$3 second=$4
+                ip link set lo up
+                for address in "$first" "$second"; do ip address add "$address" dev lo; done
+                setpriv --pdeathsig KILL "$cts" run --allow-anonymous --port 8200 --stun-alt-address "$second" --data-dir "$data" >"$data.log" 2>&1 &
+                until "$cts" status --data-dir "$data" >/dev/null 2>&1; do kill -0 $!; done
+                timeout 10 turnutils_natdiscovery -f -p 8200 "$first"
+                timeout 10 turnutils_stunclient -p 8200 "$second"
+                """
+            need("turnutils_natdiscovery", "coturn")
+            data = self.folder("own-network")
+            said = run([need("unshare", "util-linux"), "-rn", need("setpriv", "util-linux"), "--pdeathsig", "KILL", "sh", "-c", script,
+                        "sh", program("cts"), data, first, second], timeout=60).stdout
+            self.assertIn("Endpoint Independent Filtering", said)
+            self.assertEqual(re.findall(r"Response origin: : (\S+)", said),
+                             [f"{first}:8200"] * 2 + [f"{second}:8201"]  # natdiscovery -f: plain, then both changed
+                             + [f"{second}:8200"] * 2 + [f"{first}:8201"] * 2)  # stunclient, as in check_stunclient()
 
     def test_what_does_not_go(self):
         taken = self.socket("127.0.0.1")
@@ -338,7 +360,8 @@ class Flood(StunTest):
         grown = server.process.resident_kib() - before
         print(f"{sent} requests of {len(sources)} sources sent in {took:.1f} s, {counts}, grown by {grown} KiB")
         self.assertLessEqual(counts["stunAnswers"], len(sources) * (60 + took + 2))
-        self.assertLess(grown, 8 * 1024)
+        if not SANITIZED:
+            self.assertLess(grown, 8 * 1024)
         self.ask(server, stun.request())
 
 

@@ -15,7 +15,9 @@ Error unfit(const StunAltAddress& wanted, const char* why) {
   return Error{Errc::invalid_argument, "the second address for STUN, " + wanted.ip.str(), why};
 }
 
-std::uint16_t portBeside(std::uint16_t port) { return static_cast<std::uint16_t>(port == 65'535 ? port - 1 : port + 1); }
+std::uint16_t portBeside(std::uint16_t port) {
+  return static_cast<std::uint16_t>(port == 65'535 ? port - 1 : port + 1);
+}
 
 /// Adds a socket; its port, or the error.
 Result<std::uint16_t> addSocket(asio::io_context& context, const IpAddress& ip, std::uint16_t port,

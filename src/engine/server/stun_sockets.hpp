@@ -22,8 +22,8 @@ struct StunSockets {
   std::vector<net::UdpSocket> sockets;  ///< besides the server's own
 };
 
-/// Beside the server's own UDP sockets. Without a given port it is the next one; where `anyPort` is set, one that the system
-/// chooses. Errors: invalid_argument (not beside these sockets), and those of net::listenOn().
+/// Beside the server's own UDP sockets. Without a given port it is the next one; where `anyPort` is set, one that the
+/// system chooses. Errors: invalid_argument (not beside these sockets), and those of net::listenOn().
 Result<StunSockets> openStunSockets(asio::io_context& context, const StunAltAddress& wanted,
                                     const std::vector<net::UdpSocket>& own, bool anyPort);
 

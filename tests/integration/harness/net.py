@@ -13,8 +13,9 @@ _reserved = []  # sockets whose only use is to be held until the end
 atexit.register(lambda: [claim.close() for claim in _reserved])
 
 
-def free_port():
-    """A port, free for TCP and UDP on both loopbacks, that no other test and no outgoing connection takes meanwhile.
+def free_port(count=1):
+    """A port, free for TCP and UDP on both loopbacks, that no other test and no outgoing connection takes meanwhile. With
+    `count` the ones after it as well.
 
     For a port that must be known before its owner starts, or outlive him. A port that the system hands out for
     bind(0) is from the range of outgoing connections, of which parallel tests open thousands; so the system is asked
@@ -23,22 +24,35 @@ def free_port():
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as text:
         first_outgoing = int(text.read().split()[0])
     for _ in range(1000):
-        port = random.randrange(10000, max(first_outgoing, 20000))
-        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        first = random.randrange(10000, max(first_outgoing, 20000) - count)
+        claims = []
         try:
-            claim.bind(f"\0chuantou-test-port-{port}")
-            for family, host in ((socket.AF_INET, ""), (socket.AF_INET6, "::")):
-                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    with socket.socket(family, kind) as probe:
-                        if family == socket.AF_INET6:
-                            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                        probe.bind((host, port))
+            for port in range(first, first + count):
+                claims.append(_claim(port))
         except OSError:
-            claim.close()
+            for claim in claims:
+                claim.close()
             continue
-        _reserved.append(claim)
-        return port
+        _reserved.extend(claims)
+        return first
     raise AssertionError("the system has no free port")
+
+
+def _claim(port):
+    """The name that keeps a free port; OSError where it is not free."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0chuantou-test-port-{port}")
+        for family, host in ((socket.AF_INET, ""), (socket.AF_INET6, "::")):
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(family, kind) as probe:
+                    if family == socket.AF_INET6:
+                        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    probe.bind((host, port))
+    except OSError:
+        claim.close()
+        raise
+    return claim
 
 
 def random_bytes(size):
