@@ -13,7 +13,7 @@ namespace {
 constexpr std::chrono::seconds kStable{10};
 /// A server that cannot be reached is tried at least this often in the first minutes: it, or the way to it, is about to come
 /// back. (One that answers and refuses is left alone for longer and longer from the beginning.)
-constexpr Millis kEager{2'000};
+constexpr Millis kEager{1'000};
 constexpr std::chrono::minutes kEagerFor{5};
 /// An attempt that changes of the network begin anew so often is left to itself, so that one that takes long can end.
 constexpr int kMaxRestarts = 5;
@@ -280,7 +280,7 @@ void ControlLink::fail(const Error& error, bool fatal) {
   dropChannel(error.what());
   timer_.cancel();
   if (!fatal) {
-    const bool eager = (wasRegistered || !reached_) && now - awaySince_ < kEagerFor;
+    const bool eager = (wasRegistered || !answered_) && now - awaySince_ < kEagerFor;
     const Millis wait = backoff_.next(random_, eager ? kEager : Millis::max());
     attemptIn(std::exchange(hurry_, false) ? Duration{} : wait);
   }
