@@ -78,7 +78,6 @@ void ControlLink::cancelAttempt() {
 void ControlLink::attempt() {
   stage_ = Stage::dialing;
   farewell_.reset();
-  reached_ = false;
   answered_ = false;
   // Another network may have another firewall, or none.
   if (std::exchange(newNetwork_, false)) way_ = 0;
@@ -98,7 +97,6 @@ void ControlLink::attempt() {
 
 void ControlLink::onRaceEnd(WayRace::Result result) {
   race_.reset();
-  reached_ = result.reached;
   if (!result.channel) return fail(*result.error, isFatal(result.error->errc()));
   stage_ = Stage::registering;
   way_ = result.way;

@@ -97,7 +97,6 @@ class ControlLink final : private net::MessageChannel::Owner {
   TimePoint registeredAt_{};
   std::uint64_t registrations_ = 0;
   TimePoint awaySince_{};  ///< when it was registered last, or began to try
-  bool reached_ = false;   ///< something accepted the present attempt's connection
   bool answered_ = false;  ///< and said something in the server's language
   bool newNetwork_ = false;  ///< maybe: what was found out about ways does not hold
   bool hurry_ = false;     ///< the next attempt does not wait
