@@ -40,8 +40,9 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   /// Room for bytes to be sent, for the duration of the caller's turn; empty: wait until it is writable.
   std::span<std::uint8_t> reserve();
   void commit(std::size_t bytes);
+  /// There is a way to the other side at the moment.
+  bool attached() const noexcept { return carrier_ != nullptr; }
   /// What was committed waits for the network; there is no hurry to bring more.
-  bool detached() const noexcept { return !carrier_; }
   bool congested() const noexcept { return !carrier_ || carrier_->line().queued() > 0; }
   /// All that was committed has left, as far as there is a carrier for it.
   bool flushed() const noexcept { return !carrier_ || (carrier_->line().queued() == 0 && !core_.hasMore()); }
@@ -75,7 +76,6 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void endNow();
 
   StreamInfo info() const;
-  const StreamId& id() const noexcept { return id_; }
 
  protected:
   /// The carrier is gone (it may come again).
@@ -94,7 +94,6 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void dropCarrier();
   std::shared_ptr<StreamCarrier> detach();
   bool over() const noexcept { return over_; }
-  bool attached() const noexcept { return carrier_ != nullptr; }
   /// It has left its last carrier, and nothing is to be told any more.
   bool gone() const noexcept { return gone_; }
   TimePoint madeAt() const noexcept { return madeAt_; }

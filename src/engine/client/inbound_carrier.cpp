@@ -5,15 +5,9 @@
 
 #include "engine/client/tcp_targets.hpp"
 #include "net/socket_options.hpp"
-#include "net/sys_error.hpp"
-#include "net/target_dial.hpp"
 #include "wire/first_bytes.hpp"
 
 namespace chuantou::engine {
-
-namespace {
-constexpr std::chrono::seconds kServiceDialDeadline{10};
-}
 
 InboundCarrier::InboundCarrier(TcpTargets& targets, Visitor visitor)
     : targets_(&targets), context_(targets.context_), visitor_(std::move(visitor)), socket_(context_.thread.context()) {
@@ -195,26 +189,23 @@ void InboundCarrier::onSeal(const wire::SealFrame& seal) {
 
 void InboundCarrier::onPlainOpen(const wire::OpenFrame& open) {
   stage_ = Stage::opening;
-  ++context_.counters.inboundTotal;
-  const std::string where = open.host.empty() ? std::to_string(open.port) : formatHostPort(open.host, open.port);
-  if (context_.counters.inboundActive >= context_.config.maxSessions) {
-    return reject(Error{Errc::limit_reached, where, "too many connections to this client"});
-  }
-  const Decision decision = targets_->rules_.decide(visitor_.id, visitor_.sameGroup, open.host, open.port);
-  if ((visitor_.sameGroup || decision.allowed()) && isLoopbackName(open.host) && targets_->listens(open.port)) {
-    if (!frames().sendFrame(wire::encodeBare(wire::FrameType::accept))) return end();
-    auto transport = makePlainTransport(plain_->releaseSocket(), plain_->takeRest());
-    auto& targets = *targets_;
-    leave();
-    return targets.serve(open.port, std::make_shared<detail::StreamImpl>(targets.thread_, std::move(transport), visitor_.id.str(), open.port));
-  }
-  if (!decision.allowed()) return reject(Error{Errc::not_allowed, where});
-  net::dialTarget(context_.thread.context(), decision, open.port, kServiceDialDeadline,
-                  [self = shared_from_this(), where](const net::ErrorCode& ec, net::TcpSocket service) {
-                    if (!self->targets_) return ec ? void() : net::closeWithReset(service);
-                    if (ec) return self->reject(net::serviceError(ec, where));
-                    self->onServiceReached(std::move(service));
-                  });
+  auto self = shared_from_this();
+  targets_->reach({visitor_.id, visitor_.sameGroup, open.host, open.port, [self, port = open.port] { self->serveInProcess(port); },
+                   [self](net::TcpSocket service) {
+                     if (!self->targets_) return net::closeWithReset(service);
+                     self->onServiceReached(std::move(service));
+                   },
+                   [self](const Error& error) {
+                     if (self->targets_) self->reject(error);
+                   }});
+}
+
+void InboundCarrier::serveInProcess(std::uint16_t port) {
+  if (!frames().sendFrame(wire::encodeBare(wire::FrameType::accept))) return end();
+  auto transport = makePlainTransport(plain_->releaseSocket(), plain_->takeRest());
+  auto& targets = *targets_;
+  leave();
+  targets.serve(port, visitor_.id, std::move(transport));
 }
 
 void InboundCarrier::onServiceReached(net::TcpSocket service) {

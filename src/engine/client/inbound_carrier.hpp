@@ -46,6 +46,7 @@ class InboundCarrier final : public StreamCarrier, public net::DeadlineQueue::Wa
   void onSeal(const wire::SealFrame& seal);
   void onResume(const wire::ResumeFrame& resume, std::uint8_t flags);
   void onPlainOpen(const wire::OpenFrame& open);
+  void serveInProcess(std::uint16_t port);
   void onServiceReached(net::TcpSocket service);
   void onPlainEnd(const net::PumpResult& result);
   void close();

@@ -1,16 +1,12 @@
 #include "engine/client/inbound_stream.hpp"
 
-#include "base/endpoint_text.hpp"
 #include "engine/client/stream_registry.hpp"
 #include "engine/client/tcp_targets.hpp"
 #include "net/socket_options.hpp"
-#include "net/sys_error.hpp"
-#include "net/target_dial.hpp"
 
 namespace chuantou::engine {
 
 namespace {
-constexpr std::chrono::seconds kServiceDialDeadline{10};
 /// What a peer may always ask for.
 constexpr Millis kUsualPatience{60'000};
 
@@ -66,21 +62,15 @@ void InboundStream::resumeOn(std::shared_ptr<InboundCarrier> carrier, const wire
 
 void InboundStream::reachService() {
   if (over() || !targets_) return;
-  ++context_.counters.inboundTotal;
-  const std::string where = host_.empty() ? std::to_string(port_) : formatHostPort(host_, port_);
-  if (context_.counters.inboundActive >= context_.config.maxSessions) {
-    return reject(Error{Errc::limit_reached, where, "too many connections to this client"});
-  }
-  const Decision decision = targets_->rules().decide(peer_, sameGroup_, host_, port_);
-  if ((sameGroup_ || decision.allowed()) && isLoopbackName(host_) && targets_->listens(port_)) return serveInProcess();
-  if (!decision.allowed()) return reject(Error{Errc::not_allowed, where});
   auto self = std::static_pointer_cast<InboundStream>(shared_from_this());
-  net::dialTarget(context_.thread.context(), decision, port_, kServiceDialDeadline,
-                  [self, where](const net::ErrorCode& ec, net::TcpSocket service) {
-                    if (self->over() || self->core_.resetReceived()) return ec ? void() : net::closeWithReset(service);
-                    if (ec) return self->reject(net::serviceError(ec, where));
-                    self->onServiceReached(std::move(service));
-                  });
+  targets_->reach({peer_, sameGroup_, host_, port_, [self] { self->serveInProcess(); },
+                   [self](net::TcpSocket service) {
+                     if (self->over() || self->core_.resetReceived()) return net::closeWithReset(service);
+                     self->onServiceReached(std::move(service));
+                   },
+                   [self](const Error& error) {
+                     if (!self->over() && !self->core_.resetReceived()) self->reject(error);
+                   }});
 }
 
 void InboundStream::onServiceReached(net::TcpSocket service) {
@@ -102,7 +92,7 @@ void InboundStream::onServiceReached(net::TcpSocket service) {
 void InboundStream::serveInProcess() {
   core_.accept(true);
   sendMore();
-  targets_->serve(port_, std::make_shared<detail::StreamImpl>(targets_->thread_, makeSecureTransport(shared_from_this()), peer_.str(), port_));
+  targets_->serve(port_, peer_, makeSecureTransport(shared_from_this()));
 }
 
 /// The carrier says why, and ends.

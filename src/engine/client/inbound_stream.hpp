@@ -21,7 +21,6 @@ class InboundStream final : public CarriedStream {
   /// RESUME has, of a stream whose OPEN has not.
   void openLateOn(std::shared_ptr<InboundCarrier> carrier);
   void resumeOn(std::shared_ptr<InboundCarrier> carrier, const wire::ResumeFrame& resume);
-  const PublicKey& peerKey() const noexcept { return peerKey_; }
 
  private:
   void reachService();

@@ -18,7 +18,7 @@ void StreamCarrier::confirmBehind() {
 }
 
 void StreamCarrier::forgetBehind(const CarriedStream& stream) {
-  if (isBehind(stream)) behind_.reset();
+  if (behind_.get() == &stream) behind_.reset();
 }
 
 void StreamCarrier::loseBehind() {

@@ -21,7 +21,6 @@ class StreamCarrier {
   /// The stream that has left without knowing that its last bytes have arrived. An ACK that comes before the next
   /// stream's answer is for it; the next stream's first frame, or its answer, says that they have.
   void leaveBehind(std::shared_ptr<CarriedStream> stream);
-  bool isBehind(const CarriedStream& stream) const noexcept { return behind_.get() == &stream; }
   /// A frame that is not the present stream's.
   void handleForBehind(const Frame& frame);
   void confirmBehind();

@@ -93,7 +93,7 @@ class SecureTransport final : public StreamTransport {
   void waitWritable(Handler handler) override {
     stream_->waitWritable([handler = std::move(handler)] { handler({}); });
   }
-  bool waits() const override { return stream_->detached() && !stream_->error(); }
+  bool waits() const override { return !stream_->attached() && !stream_->error(); }
   void shutdown() override {
     sentLast_ = true;
     stream_->finish();

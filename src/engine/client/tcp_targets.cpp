@@ -1,8 +1,13 @@
 #include "engine/client/tcp_targets.hpp"
 
+#include "base/endpoint_text.hpp"
+#include "net/sys_error.hpp"
+#include "net/target_dial.hpp"
+
 namespace chuantou::engine {
 
 namespace {
+constexpr std::chrono::seconds kServiceDialDeadline{10};
 /// The ends of streams that are remembered.
 constexpr std::size_t kMostEnded = 10'000;
 }  // namespace
@@ -20,9 +25,26 @@ bool TcpTargets::offers(const ClientId& peer, bool sameGroup, const std::string&
   return listened || rules_.decide(peer, sameGroup, host, port).allowed();
 }
 
-void TcpTargets::serve(std::uint16_t port, std::shared_ptr<detail::StreamImpl> stream) {
+void TcpTargets::reach(Wish wish) {
+  ++context_.counters.inboundTotal;
+  const std::string where = wish.host.empty() ? std::to_string(wish.port) : formatHostPort(wish.host, wish.port);
+  if (context_.counters.inboundActive >= context_.config.maxSessions) {
+    return wish.refused(Error{Errc::limit_reached, where, "too many connections to this client"});
+  }
+  const Decision decision = rules_.decide(wish.peer, wish.sameGroup, wish.host, wish.port);
+  const bool allowed = wish.sameGroup || decision.allowed();
+  if (allowed && isLoopbackName(wish.host) && listeners_.count(wish.port) != 0) return wish.inProcess();
+  if (!decision.allowed()) return wish.refused(Error{Errc::not_allowed, where});
+  net::dialTarget(context_.thread.context(), decision, wish.port, kServiceDialDeadline,
+                  [where, connected = std::move(wish.connected), refused = std::move(wish.refused)](const net::ErrorCode& ec, net::TcpSocket service) {
+                    if (ec) return refused(net::serviceError(ec, where));
+                    connected(std::move(service));
+                  });
+}
+
+void TcpTargets::serve(std::uint16_t port, const ClientId& peer, std::unique_ptr<StreamTransport> transport) {
   const auto listener = listeners_.at(port);  // a copy: it may call unlisten()
-  listener(std::move(stream));
+  listener(std::make_shared<detail::StreamImpl>(thread_, std::move(transport), peer.str(), port));
 }
 
 std::shared_ptr<InboundStream> TcpTargets::find(const PublicKey& peer, const StreamId& id) const {

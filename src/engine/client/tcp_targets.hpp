@@ -29,8 +29,18 @@ class TcpTargets {
   /// A peer's session: takes part in it.
   void join(Visitor visitor, const DataKey& key);
   const PortRules& rules() const noexcept { return rules_; }
-  bool listens(std::uint16_t port) const { return listeners_.count(port) != 0; }
-  void serve(std::uint16_t port, std::shared_ptr<detail::StreamImpl> stream);
+  /// What a connection wants, and who is told what became of it: one of the three calls, now or later.
+  struct Wish {
+    const ClientId& peer;
+    bool sameGroup;
+    const std::string& host;
+    std::uint16_t port;
+    std::function<void()> inProcess;  ///< a listener of this program: serve()
+    std::function<void(net::TcpSocket service)> connected;
+    std::function<void(const Error& error)> refused;
+  };
+  void reach(Wish wish);
+  void serve(std::uint16_t port, const ClientId& peer, std::unique_ptr<StreamTransport> transport);
   /// A stream that this peer, and nobody else, may go on with.
   std::shared_ptr<InboundStream> find(const PublicKey& peer, const StreamId& id) const;
   /// It would know of a stream that was opened so long ago.
