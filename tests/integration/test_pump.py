@@ -31,7 +31,7 @@ def reset(connection):
 class Pump(IntegrationTest):
     def open(self, handler):
         """A user's connection to a service; returns it with the tunnel."""
-        service = TcpService(self, handler)
+        self.service = service = TcpService(self, handler)
         through = self.tunnel(service.port)
         user = connect(through.port(service.port))
         self.addCleanup(user.close)
@@ -190,6 +190,32 @@ class Pump(IntegrationTest):
         for (writer, reader), amount in zip(((user, service_side), (service_side, user)), amounts):
             self.drain(reader, block, amount)
         done.set()
+
+    def test_a_writer_that_is_stopped_and_gives_up(self):
+        """The user goes while all that it wrote waits for a service that does not read: this one learns of it, and the
+        client, which sees the reset only when there is room again, lives on."""
+        there = queue.Queue()
+        done = threading.Event()
+
+        def serve(connection):
+            there.put(connection)
+            done.wait(seconds(120))
+
+        user, through = self.open(serve)
+        self.addCleanup(done.set)
+        port = through.port(self.service.port)
+        for _ in range(3):
+            service_side = there.get(timeout=seconds(10))
+            self.fill(user, random_bytes(4_000_000))
+            reset(user)
+            service_side.settimeout(seconds(20))
+            with self.assertRaises(ConnectionResetError):
+                while service_side.recv(1 << 20):
+                    pass
+            user = connect(port)
+            self.addCleanup(user.close)
+        there.get(timeout=seconds(10)).sendall(b"still here")
+        self.assertEqual(recv_exactly(user, 10), b"still here")
 
     def test_many_stopped_readers(self):
         """50 users that stop reading hold their own buffers in the kernel, and in the programs what is unacknowledged."""

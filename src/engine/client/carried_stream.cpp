@@ -125,6 +125,11 @@ void CarriedStream::wakeReader() {
 }
 
 void CarriedStream::wakeWriter() {
+  // Within read() its caller is at work, and would not expect to have ended when it returns.
+  if (reading_ && writeHandler_) {
+    asio::post(context_.thread.context(), [self = shared_from_this()] { self->wakeWriter(); });
+    return;
+  }
   if (const Handler handler = std::exchange(writeHandler_, nullptr)) handler();
 }
 

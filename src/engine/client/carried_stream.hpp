@@ -49,7 +49,8 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void finish();
   /// The local program is gone: the other side is reset, what it still sends is thrown away.
   void abort();
-  /// One at a time each; called once.
+  /// One at a time each; called once, at the latest when the stream is over. Never from within read(); from within any
+  /// other call it may be.
   void waitReadable(Handler handler);
   void waitWritable(Handler handler);
   /// After other connections have had their turn.
