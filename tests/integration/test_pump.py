@@ -191,9 +191,32 @@ class Pump(IntegrationTest):
             self.drain(reader, block, amount)
         done.set()
 
+    def test_a_reset_after_the_service_has_ended_its_half(self):
+        """The service has said all and then dies: a user that is silent, or writes, learns of it at once."""
+        for writes in (False, True):
+            with self.subTest(writes=writes):
+                begin = threading.Event()
+
+                def serve(connection):
+                    connection.sendall(connection.recv(10))
+                    connection.shutdown(socket.SHUT_WR)
+                    begin.wait(seconds(20))
+                    reset(connection)
+
+                user, _ = self.open(serve)
+                roundtrip(user, b"hello")
+                expect_eof(user)
+                if writes:
+                    self.fill(user, random_bytes(4_000_000))
+                user.settimeout(seconds(5))
+                begin.set()
+                closed = select.poll()
+                closed.register(user, select.POLLERR)
+                events = closed.poll(1000 * seconds(5))
+                self.assertTrue(events and events[0][1] & select.POLLERR, "the user is not told")
+
     def test_a_writer_that_is_stopped_and_gives_up(self):
-        """The user goes while all that it wrote waits for a service that does not read: this one learns of it, and the
-        client, which sees the reset only when there is room again, lives on."""
+        """The user goes while all that it wrote waits for a service that does not read: this one learns of it."""
         there = queue.Queue()
         done = threading.Event()
 

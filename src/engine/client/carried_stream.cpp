@@ -42,7 +42,7 @@ CarriedStream::Read CarriedStream::read(std::span<std::uint8_t> into) {
   }
   const ReadingNow reading{reading_};
   for (;;) {
-    if (error_ || core_.resetReceived()) return {State::lost};
+    if (lost()) return {State::lost};
     if (core_.finReceived()) return {State::fin};
     if (!carrier_) return {State::wouldBlock};
     Frame frame;
@@ -115,9 +115,15 @@ void CarriedStream::waitWritable(Handler handler) {
   readInBackground();  // it may be an acknowledgement that is missing
 }
 
+void CarriedStream::waitLost(Handler handler) {
+  lossHandler_ = std::move(handler);
+  readInBackground();
+}
+
 void CarriedStream::release() {
   readHandler_ = nullptr;
   writeHandler_ = nullptr;
+  lossHandler_ = nullptr;
 }
 
 void CarriedStream::wakeReader() {
@@ -131,6 +137,12 @@ void CarriedStream::wakeWriter() {
     return;
   }
   if (const Handler handler = std::exchange(writeHandler_, nullptr)) handler();
+}
+
+/// Whoever waits only for room, or for nothing.
+void CarriedStream::tellLost() {
+  wakeWriter();
+  if (const Handler handler = std::exchange(lossHandler_, nullptr)) handler();
 }
 
 // ---------------------------------------------------------------------- reading
@@ -169,7 +181,8 @@ void CarriedStream::handle(const Frame& frame) {
     case Event::room:
       return wakeWriter();
     case Event::reset:
-      return sendMore();
+      sendMore();
+      return tellLost();
     case Event::switched:  // nobody has asked for it
     case Event::violation:
       return onViolation();
@@ -343,7 +356,7 @@ void CarriedStream::giveUp(const Error& error) {
   sayReset();
   becomeOver();
   wakeReader();
-  wakeWriter();
+  tellLost();
 }
 
 void CarriedStream::endNow() {

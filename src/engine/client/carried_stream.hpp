@@ -53,11 +53,15 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   /// other call it may be.
   void waitReadable(Handler handler);
   void waitWritable(Handler handler);
+  /// For whoever neither reads nor writes at the moment, after the other side's end: that it is lost().
+  void waitLost(Handler handler);
   /// After other connections have had their turn.
   void readLater(Handler handler);
   /// The local program wants to hear no more.
   void release();
   const std::optional<Error>& error() const noexcept { return error_; }
+  /// Reset by the other side, or given up: nothing more can be read or written.
+  bool lost() const noexcept { return error_ || core_.resetReceived(); }
 
   // ---- of StreamCarrier: the stream has left it
   /// True: it is over.
@@ -127,6 +131,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void becomeOver();
   void wakeReader();
   void wakeWriter();
+  void tellLost();
 
   std::shared_ptr<StreamCarrier> carrier_;
   std::weak_ptr<StreamCarrier> left_;  ///< where this one stayed behind
@@ -139,6 +144,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   bool gone_ = false;    ///< has left its last carrier
   Handler readHandler_;
   Handler writeHandler_;
+  Handler lossHandler_;
   std::vector<std::uint8_t> pending_;  ///< received, and not read
   std::size_t pendingAt_ = 0;
   std::size_t discarded_ = 0;

@@ -42,8 +42,12 @@ void StreamPump::waitStream(bool readable, void (StreamPump::*then)()) {
 void StreamPump::runUp() {
   for (int round = 0; round < kRoundsPerTurn; ++round) {
     if (!done_ || upEnded_) return;
+    if (stream_->lost()) return finish(net::PumpEnd::reset);
     const auto room = stream_->reserve();
-    if (room.empty()) return waitStream(false, &StreamPump::runUp);
+    if (room.empty()) {
+      watchForReset();
+      return waitStream(false, &StreamPump::runUp);
+    }
     const ssize_t n = ::recv(local_.native_handle(), room.data(), room.size(), 0);
     if (n < 0 && net::wouldBlock(errno)) return waitLocal(net::TcpSocket::wait_read, &StreamPump::runUp);
     if (n < 0) return giveUp(net::PumpEnd::reset);
@@ -61,10 +65,12 @@ void StreamPump::runUp() {
   asio::post(thread_.context(), [self = shared_from_this()] { self->runUp(); });
 }
 
-/// Nobody reads a local side that has ended, so that a later reset would go unseen while the other direction is silent.
+/// A local side that has ended, or that there is no room for, is not read: its reset would go unseen.
 void StreamPump::watchForReset() {
-  if (!done_) return;
+  if (!done_ || watching_) return;
+  watching_ = true;
   local_.async_wait(net::TcpSocket::wait_error, [self = shared_from_this()](const net::ErrorCode& ec) {
+    self->watching_ = false;
     if (ec || !self->done_) return;
     int error = 0;
     socklen_t size = sizeof error;
@@ -102,7 +108,10 @@ void StreamPump::runDown() {
         downEnded_ = true;
         net::ErrorCode ignored;
         local_.shutdown(net::TcpSocket::shutdown_send, ignored);
-        return checkOver();
+        checkOver();
+        // The local side may be silent for long, and would not learn that nobody is there any more.
+        if (done_) stream_->waitLost([self = shared_from_this()] { self->finish(net::PumpEnd::reset); });
+        return;
       }
       case CarriedStream::Read::State::lost:
         return finish(net::PumpEnd::reset);

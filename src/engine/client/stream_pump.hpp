@@ -40,6 +40,7 @@ class StreamPump final : public std::enable_shared_from_this<StreamPump> {
   std::uint64_t down_ = 0;
   bool upEnded_ = false;
   bool downEnded_ = false;
+  bool watching_ = false;  ///< for a reset of the local side
 };
 
 }  // namespace chuantou::engine

@@ -75,7 +75,7 @@ class SecureTransport final : public StreamTransport {
     return {State::broken, 0};
   }
   Io write(std::span<const std::uint8_t> bytes) override {
-    if (stream_->error()) return {State::broken, 0};
+    if (stream_->lost()) return {State::broken, 0};
     const auto room = stream_->reserve();
     if (room.empty()) return {State::wouldBlock, 0};
     const std::size_t size = std::min(bytes.size(), room.size());
@@ -84,7 +84,7 @@ class SecureTransport final : public StreamTransport {
     return {State::ok, size};
   }
   State flush() override {
-    if (stream_->error()) return State::broken;
+    if (stream_->lost()) return State::broken;
     return stream_->flushed() ? State::ok : State::wouldBlock;
   }
   void waitReadable(Handler handler) override {
@@ -93,7 +93,7 @@ class SecureTransport final : public StreamTransport {
   void waitWritable(Handler handler) override {
     stream_->waitWritable([handler = std::move(handler)] { handler({}); });
   }
-  bool waits() const override { return !stream_->attached() && !stream_->error(); }
+  bool waits() const override { return !stream_->attached() && !stream_->lost(); }
   void shutdown() override {
     sentLast_ = true;
     stream_->finish();
