@@ -43,9 +43,9 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   /// There is a way to the other side at the moment.
   bool attached() const noexcept { return carrier_ != nullptr; }
   /// What was committed waits for the network; there is no hurry to bring more.
-  bool congested() const noexcept { return !carrier_ || carrier_->line().queued() > 0; }
+  bool congested() const noexcept { return !carrier_ || out()->line().queued() > 0; }
   /// All that was committed has left, as far as there is a carrier for it.
-  bool flushed() const noexcept { return !carrier_ || (carrier_->line().queued() == 0 && !core_.hasMore()); }
+  bool flushed() const noexcept { return !carrier_ || (out()->line().queued() == 0 && !core_.hasMore()); }
   void finish();
   /// The local program is gone: the other side is reset, what it still sends is thrown away.
   void abort();
@@ -76,6 +76,8 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void suspect();
   /// There is a server to get carriers from.
   virtual void onRegistered() {}
+  /// Asks for a new carrier while the present one lives, and goes over to it: nothing waits, and nothing is sent twice.
+  virtual void migrate() {}
   void giveUp(const Error& error);
   /// The client ends.
   void endNow();
@@ -95,6 +97,10 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
 
   /// After the core has been told which frame comes first.
   void attachTo(std::shared_ptr<StreamCarrier> carrier);
+  /// A planned hand-over: what is on its way comes over the present carrier, up to SWITCH, and what follows over the next one.
+  void migrateTo(std::shared_ptr<StreamCarrier> next);
+  /// It is on one carrier only, or on its way to one that has still to be named.
+  bool mayMigrate() const noexcept { return carrier_ && (!migration_ || !migration_->next) && !over_ && !core_.awaitsAnswer(); }
   /// Leaves the carrier to its end.
   void dropCarrier();
   std::shared_ptr<StreamCarrier> detach();
@@ -115,6 +121,24 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   stream::ResumableStream core_;
 
  private:
+  /// Between two carriers. Each direction goes over by itself.
+  struct Migration {
+    std::shared_ptr<StreamCarrier> next;  ///< target: none until RESUME names it, which SWITCH may overtake
+    bool said = false;                    ///< SWITCH has been written
+    bool out = false;                     ///< and has left: the rest goes over the next one
+    bool in = false;                      ///< the other side's SWITCH has come
+    TimePoint since = Clock::now();
+  };
+
+  using CarrierRef = const std::shared_ptr<StreamCarrier>&;
+  /// Where bytes go out; none: nowhere.
+  CarrierRef out() const noexcept { return migration_ && migration_->out ? migration_->next : carrier_; }
+  /// Where they come in.
+  CarrierRef in() const noexcept { return migration_ && migration_->in ? migration_->next : carrier_; }
+  enum class Sent : std::uint8_t { some, nothing, full, failed };
+  Sent sendSome();
+  void onSwitched();
+  void endMigrationIfDone();
   std::size_t pending() const noexcept { return pending_.size() - pendingAt_; }
   bool mustRead() const noexcept { return pending() == 0 || (writeHandler_ && !congested()); }
   void handle(const Frame& frame);
@@ -135,7 +159,9 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
 
   std::shared_ptr<StreamCarrier> carrier_;
   std::weak_ptr<StreamCarrier> left_;  ///< where this one stayed behind
-  std::uint32_t epoch_ = 0;            ///< waits of an earlier carrier have nothing to say
+  std::optional<Migration> migration_;
+  std::uint32_t readEpoch_ = 0;        ///< waits of an earlier carrier have nothing to say
+  std::uint32_t writeEpoch_ = 0;
   bool lineReadWait_ = false;
   bool lineWriteWait_ = false;
   bool reading_ = false;  ///< the local program is in read()
@@ -152,6 +178,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   const TimePoint madeAt_ = Clock::now();
   TimePoint detachedAt_{};
   std::uint32_t resumes_ = 0;
+  std::uint32_t migrations_ = 0;
   Duration lostTime_{};
 
   friend class StreamRegistry;
