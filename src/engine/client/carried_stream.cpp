@@ -117,10 +117,7 @@ void CarriedStream::waitWritable(Handler handler) {
   readInBackground();  // it may be an acknowledgement that is missing
 }
 
-void CarriedStream::waitLost(Handler handler) {
-  lossHandler_ = std::move(handler);
-  readInBackground();
-}
+void CarriedStream::watchEnd() { readInBackground(); }
 
 void CarriedStream::release() {
   readHandler_ = nullptr;
@@ -141,9 +138,14 @@ void CarriedStream::wakeWriter() {
   if (const Handler handler = std::exchange(writeHandler_, nullptr)) handler();
 }
 
-/// Whoever waits only for room, or for nothing.
+/// Whoever waits for nothing, or for somebody else.
 void CarriedStream::tellLost() {
+  if (reading_) {  // as above
+    asio::post(context_.thread.context(), [self = shared_from_this()] { self->tellLost(); });
+    return;
+  }
   wakeWriter();
+  if (pending() > 0 && !error_) return;  // the reader finds out when it has taken them
   if (const Handler handler = std::exchange(lossHandler_, nullptr)) handler();
 }
 
@@ -429,6 +431,7 @@ void CarriedStream::endNow() {
   if (!error_) error_ = Error{Errc::stopped, "the client"};
   sayReset();
   becomeOver();
+  tellLost();
   release();
 }
 
@@ -449,6 +452,7 @@ void CarriedStream::sayReset() {
 void CarriedStream::becomeOver() {
   if (std::exchange(over_, true)) return;
   const auto self = shared_from_this();
+  if (const auto left = left_.lock()) left->forgetBehind(*this);
   onOver();
   context_.streams.remove(*this);
 }

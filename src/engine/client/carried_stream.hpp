@@ -53,8 +53,10 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   /// other call it may be.
   void waitReadable(Handler handler);
   void waitWritable(Handler handler);
-  /// For whoever neither reads nor writes at the moment, after the other side's end: that it is lost().
-  void waitLost(Handler handler);
+  /// Called once, when the stream is lost() and no bytes are left to read, whatever its user waits for.
+  void onLost(Handler handler) { lossHandler_ = std::move(handler); }
+  /// The other side has ended and is not read any more: that it is lost is to be noticed all the same.
+  void watchEnd();
   /// After other connections have had their turn.
   void readLater(Handler handler);
   /// The local program wants to hear no more.
