@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "base/endpoint_text.hpp"
+#include "base/target_host.hpp"
 #include "net/listener.hpp"
 #include "net/tls_bridge.hpp"
 
@@ -13,13 +14,6 @@ namespace {
 constexpr std::chrono::minutes kBetweenWarnings{1};
 /// A port that the system chose may be taken on the second address for STUN.
 constexpr int kTriesForFreePorts = 32;
-
-bool isLoopback(const std::string& host) {
-  if (host == "localhost") return true;
-  net::ErrorCode ec;
-  const auto address = asio::ip::make_address(host, ec);
-  return !ec && address.is_loopback();
-}
 
 std::vector<std::string> hostsOf(const ServerConfig& config) {
   if (!config.host.empty() && config.host != "0.0.0.0") return {config.host};
@@ -114,7 +108,7 @@ void ServerEngine::start() {
 void ServerEngine::listen() {
   net::ListenOptions options;
   options.hosts = hostsOf(config_);
-  if (config_.token.empty() && !config_.makeToken && !config_.allowAnonymous && !isLoopback(options.hosts.front())) {
+  if (config_.token.empty() && !config_.makeToken && !config_.allowAnonymous && !isThisMachine(options.hosts.front())) {
     throw Error{Errc::invalid_argument, "listening on " + options.hosts.front() + " without a token",
                 "give --token, or --allow-anonymous if anyone may use this server"};
   }
