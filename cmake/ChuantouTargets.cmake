@@ -26,10 +26,12 @@ add_library(chuantou_internal_headers INTERFACE)
 target_include_directories(chuantou_internal_headers INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
                                                                $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 
-# Asio is compiled once, in src/net/asio_impl.cpp.
+# Asio is compiled once, in src/net/asio_impl.cpp. It takes std::aligned_alloc where a standard header came before its own, and operator new
+# elsewhere: what one file gets with the one, another would give back with the other. Nothing here is aligned beyond operator new.
 add_library(chuantou_asio INTERFACE)
 target_include_directories(chuantou_asio SYSTEM INTERFACE ${CHUANTOU_ASIO_INCLUDE} ${CHUANTOU_WEBSOCKETPP_INCLUDE})
-target_compile_definitions(chuantou_asio INTERFACE ASIO_STANDALONE ASIO_SEPARATE_COMPILATION ASIO_NO_DEPRECATED)
+target_compile_definitions(chuantou_asio INTERFACE ASIO_STANDALONE ASIO_SEPARATE_COMPILATION ASIO_NO_DEPRECATED
+                                                   ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_link_libraries(chuantou_asio INTERFACE Threads::Threads)
 
 # chuantou_module(NAME SOURCES a.cpp … LINKS target …): a layer of the library, as an object library so that

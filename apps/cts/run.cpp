@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "api/server_access.hpp"
+#include "base/target_host.hpp"
 #include "chuantou/server.hpp"
 #include "cts/commands.hpp"
 #include "daemon/failure.hpp"
@@ -53,7 +54,7 @@ ServerConfig configOf(const ServerOptions& options, const daemon::RunningDaemon&
   config.port = options.port;
   config.token = tokenOf(options);
   // Who asked for loopback knows who comes there.
-  config.makeToken = config.token.empty() && !options.allowAnonymous && !daemon::isLoopbackHost(options.host);
+  config.makeToken = config.token.empty() && !options.allowAnonymous && !isThisMachine(options.host);
   config.allowAnonymous = options.allowAnonymous;
   config.allowKeyless = options.allowKeyless;
   config.stateDir = self.folder();

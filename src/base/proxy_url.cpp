@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/ip_address.hpp"
+#include "base/target_host.hpp"
 
 namespace chuantou {
 
@@ -74,12 +75,6 @@ bool spares(std::string_view entry, const HostPort& server) {
   if (!subdomainsOnly && host == name) return true;
   const std::string suffix = subdomainsOnly ? name : "." + name;
   return host.size() > suffix.size() && host.ends_with(suffix);
-}
-
-bool isThisMachine(const std::string& host) {
-  if (lower(host) == "localhost") return true;
-  const auto address = IpAddress::parse(host);
-  return address && kindOf(*address) == AddressKind::loopback;
 }
 
 }  // namespace

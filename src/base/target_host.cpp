@@ -59,4 +59,11 @@ Result<TargetHost> parseTargetHost(std::string_view text) {
   return TargetHost{TargetHost::Kind::name, {}, std::move(name)};
 }
 
+bool isThisMachine(std::string_view host) {
+  const auto parsed = parseTargetHost(host);
+  if (!parsed || host.empty()) return false;
+  const TargetHost& meant = parsed.value();
+  return meant.kind != TargetHost::Kind::name && kindOf(meant.address) == AddressKind::loopback;
+}
+
 }  // namespace chuantou

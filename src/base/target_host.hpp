@@ -22,6 +22,10 @@ struct TargetHost {
 /// Errors: invalid_argument.
 Result<TargetHost> parseTargetHost(std::string_view text);
 
+/// "localhost", or any address of 127.0.0.0/8 or ::1: only this machine reaches it.
+bool isThisMachine(std::string_view host);
+
+/// What a peer may mean by this machine: narrower, and the empty host too.
 inline bool isLoopbackName(std::string_view host) {
   const auto parsed = parseTargetHost(host);
   return parsed && parsed.value().kind == TargetHost::Kind::loopback;

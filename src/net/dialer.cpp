@@ -3,6 +3,7 @@
 #include <asio/error.hpp>
 #include <optional>
 
+#include "net/name_lookup.hpp"
 #include "net/socket_options.hpp"
 
 namespace chuantou::net {
@@ -29,20 +30,15 @@ class Dial : public std::enable_shared_from_this<Dial> {
 
   void resolve(const std::string& host, std::uint16_t port, Duration deadline) {
     armDeadline(deadline);
-    ErrorCode ec;
-    const auto literal = asio::ip::make_address(host, ec);
-    if (!ec) return start({TcpEndpoint{literal, port}});
-    if (host == "localhost") {  // RFC 6761, section 6.3: always loopback
-      return start({TcpEndpoint{asio::ip::address_v4::loopback(), port}, TcpEndpoint{asio::ip::address_v6::loopback(), port}});
-    }
-    resolver_.emplace(context_.get_executor());
-    resolver_->async_resolve(host, std::to_string(port), asio::ip::resolver_base::numeric_service,
-                             [self = shared_from_this()](const ErrorCode& error, const auto& results) {
-                               if (error) return self->finish(error);
-                               std::vector<TcpEndpoint> endpoints;
-                               for (const auto& entry : results) endpoints.push_back(entry.endpoint());
-                               self->start(interleave(endpoints));
-                             });
+    names_.emplace(context_);
+    names_->find(host, [weak = weak_from_this(), port](const ErrorCode& ec, const std::vector<asio::ip::address>& addresses) {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (ec) return self->finish(ec);
+      std::vector<TcpEndpoint> endpoints;
+      for (const asio::ip::address& address : addresses) endpoints.emplace_back(address, port);
+      self->start(interleave(endpoints));
+    });
   }
 
   void connect(std::vector<TcpEndpoint> endpoints, Duration deadline) {
@@ -53,11 +49,11 @@ class Dial : public std::enable_shared_from_this<Dial> {
   void cancel() { finish(asio::error::operation_aborted); }
 
  private:
+  /// It also keeps the dial until it has finished.
   void armDeadline(Duration deadline) {
     deadline_.expires_after(deadline);
-    deadline_.async_wait([weak = weak_from_this()](const ErrorCode& ec) {
-      const auto self = weak.lock();
-      if (!ec && self) self->finish(asio::error::timed_out);
+    deadline_.async_wait([self = shared_from_this()](const ErrorCode& ec) {
+      if (!ec) self->finish(asio::error::timed_out);
     });
   }
 
@@ -97,7 +93,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
     ErrorCode ignored;
     stagger_.cancel();
     deadline_.cancel();
-    if (resolver_) resolver_->cancel();
+    names_.reset();
     TcpSocket socket{context_};
     if (!ec) socket = std::move(*sockets_[winner]);
     for (const auto& other : sockets_) other->close(ignored);
@@ -109,7 +105,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
   DialDone done_;
   Timer stagger_;
   Timer deadline_;
-  std::optional<asio::ip::basic_resolver<asio::ip::tcp, Executor>> resolver_;
+  std::optional<NameLookup> names_;
   std::vector<TcpEndpoint> endpoints_;
   std::vector<std::unique_ptr<TcpSocket>> sockets_;
   std::size_t next_ = 0;

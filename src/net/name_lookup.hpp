@@ -7,11 +7,11 @@
 
 namespace chuantou::net {
 
-/// Asks the system for names, each on a thread of its own. Unlike Asio's resolver its end does not wait for answers: where
-/// no name server answers, the system gives up after many seconds only. On the context's thread.
+/// Asks the system for names, on threads that all lookups of the process share. Unlike Asio's resolver its end does not wait for
+/// answers: where no name server answers, the system gives up after many seconds only. On the context's thread.
 class NameLookup {
  public:
-  using Done = std::function<void(const std::vector<asio::ip::address>& addresses)>;
+  using Done = std::function<void(const ErrorCode& ec, const std::vector<asio::ip::address>& addresses)>;
 
   explicit NameLookup(asio::io_context& context);
   /// What is not answered yet will not be.
@@ -19,11 +19,13 @@ class NameLookup {
   NameLookup(const NameLookup&) = delete;
   NameLookup& operator=(const NameLookup&) = delete;
 
-  /// `done` runs once, later; without addresses where the name has none. An address is its own name.
+  /// `done` runs once, later. An address is its own name. Errors: asio::error::host_not_found and the like, with no addresses;
+  /// no_descriptors when too many wait already.
   void find(const std::string& name, Done done);
 
  private:
   struct Mailbox;
+  class Desk;
   std::shared_ptr<Mailbox> mailbox_;
 };
 

@@ -4,12 +4,13 @@
 
 #include "chuantou/error.hpp"
 #include "net/ip_convert.hpp"
+#include "net/name_lookup.hpp"
 
 namespace chuantou::net {
 
 namespace {
 
-/// One answer of the resolver, or its deadline.
+/// One answer of the resolver, or its deadline, which keeps the search until then.
 struct Search {
   explicit Search(asio::io_context& context, AddressesDone whenDone)
       : done(std::move(whenDone)), deadline(context.get_executor()) {}
@@ -18,11 +19,13 @@ struct Search {
     if (!done) return;
     const AddressesDone tell = std::exchange(done, nullptr);
     deadline.cancel();
+    lookup.reset();
     tell(ec, addresses);
   }
 
   AddressesDone done;
   Timer deadline;
+  std::shared_ptr<void> lookup;
 };
 
 std::vector<asio::ip::address> allowedOf(const Decision& decision, const std::vector<asio::ip::address>& resolved) {
@@ -38,16 +41,10 @@ std::vector<asio::ip::address> allowedOf(const Decision& decision, const std::ve
 
 }  // namespace
 
-void resolveBySystem(asio::io_context& context, const std::string& name, AddressesDone done) {
-  using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
-  const auto resolver = std::make_shared<Resolver>(context.get_executor());
-  resolver->async_resolve(
-      name, "", asio::ip::resolver_base::flags{},
-      [resolver, done = std::move(done)](const ErrorCode& ec, const Resolver::results_type& results) {
-        std::vector<asio::ip::address> addresses;
-        for (const auto& entry : results) addresses.push_back(entry.endpoint().address());
-        done(ec, addresses);
-      });
+std::shared_ptr<void> resolveBySystem(asio::io_context& context, const std::string& name, AddressesDone done) {
+  auto names = std::make_shared<NameLookup>(context);
+  names->find(name, std::move(done));
+  return names;
 }
 
 void findTarget(asio::io_context& context, const Decision& decision, Duration deadline, AddressesDone done,
@@ -66,11 +63,11 @@ void findTarget(asio::io_context& context, const Decision& decision, Duration de
   search->deadline.async_wait([search](const ErrorCode& ec) {
     if (!ec) search->finish(asio::error::timed_out, {});
   });
-  resolve(context, decision.name, [search, judge](const ErrorCode& ec, const std::vector<asio::ip::address>& resolved) {
-    if (ec) return search->finish(ec, {});
-    judge(resolved, [&](const ErrorCode& verdict, const std::vector<asio::ip::address>& addresses) {
-      search->finish(verdict, addresses);
-    });
+  search->lookup = resolve(context, decision.name, [weak = std::weak_ptr{search}, judge](const ErrorCode& ec, const std::vector<asio::ip::address>& resolved) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (ec) return self->finish(ec, {});
+    judge(resolved, [&](const ErrorCode& verdict, const std::vector<asio::ip::address>& addresses) { self->finish(verdict, addresses); });
   });
 }
 

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 
-from harness import Client, IntegrationTest, connect, ctc, expect_reset_user, free_port, main, roundtrip, serve_echo, wait_until
+from harness import Client, IntegrationTest, closed_port, connect, ctc, expect_reset_user, free_port, main, roundtrip, serve_echo, wait_until
 from harness.chuantou import Server
 from harness.protocol import ControlChannel
 
@@ -16,19 +16,19 @@ class Errors(IntegrationTest):
         """The user's connection is reset, and both logs say why."""
         for lang, sentence in (("en", r"nothing listens on .*{port}.*; start the service there"), ("zh", "{port}.*没有服务在监听.*请先启动那里的服务")):
             with self.subTest(lang):
-                target = free_port()
+                target, late = closed_port(self)
                 through = self.tunnel(target, a_args=["--lang", lang], b_args=["--lang", lang])
                 expect_reset_user(through.port(target), b"anybody there?")
                 for client in (through.a, through.b):
                     client.log.wait(sentence.format(port=target))
                 # The same proxy works as soon as the service is there.
-                with socket.create_server(("127.0.0.1", target)) as late:
-                    late.settimeout(10)
-                    with connect(through.port(target)) as user:
-                        user.sendall(b"now")
-                        served, _ = late.accept()
-                        with served:
-                            self.assertEqual(served.recv(3), b"now")
+                late.listen()
+                late.settimeout(10)
+                with connect(through.port(target)) as user:
+                    user.sendall(b"now")
+                    served, _ = late.accept()
+                    with served:
+                        self.assertEqual(served.recv(3), b"now")
 
     def test_port_that_is_not_allowed(self):
         for lang, sentence in (("en", r"the peer does not offer .*{port}.*; it must be named by --allow there"),

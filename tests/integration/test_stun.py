@@ -8,6 +8,7 @@ import time
 from harness import IntegrationTest, SANITIZED, cts, free_port, main, need, run, seconds, serve_udp_echo, wait_until
 from harness import stun
 from harness.chuantou import program
+from harness.coturn import Coturn
 
 SECOND = "127.0.0.2"
 ALTERNATE = ["--stun-alt-address", SECOND]
@@ -368,25 +369,6 @@ class Flood(StunTest):
 class Client(StunTest):
     """stun::ClientTransactions, as chuantou-stun-ask."""
 
-    def turnserver(self, *args):
-        """coturn on 127.0.0.1 and 127.0.0.2, with two ports. Returns them."""
-        port, second = free_port(), free_port()
-        data = self.folder("turnserver")
-        process = self.start([need("turnserver", "coturn"), "-n", "--no-tls", "--no-dtls", "--no-cli", "--log-file", "stdout",
-                              "--simple-log", "--pidfile", data / "pid", "-b", data / "db", "--listening-ip", "127.0.0.1",
-                              "--listening-ip", SECOND, "--relay-ip", "127.0.0.1", "--listening-port", port,
-                              "--alt-listening-port", second, *args], "turnserver")
-        end = self.socket(timeout=0.2)
-
-        def answers():
-            for at in (port, second):
-                for ip in ("127.0.0.1", SECOND):
-                    end.sendto(stun.request(), (ip, at))
-                    end.recv(65535)
-            return process.running
-        wait_until(answers, "turnserver listens", timeout=20)
-        return port, second
-
     def asked(self, *words, check=True):
         """What each server said, by its address; the keys of a success are its fields."""
         done = run([program("chuantou-stun-ask"), *words], check=check)
@@ -397,7 +379,8 @@ class Client(StunTest):
         return out
 
     def test_several_servers_at_once(self):
-        port, second = self.turnserver()
+        coturn = Coturn(self)
+        port, second = coturn.port, coturn.second_port
         ours = self.server()
         servers = [f"{ip}:{at}" for ip in ("127.0.0.1", SECOND) for at in (port, second)]
         said = self.asked(*servers, f"127.0.0.1:{ours.port}")
@@ -410,7 +393,8 @@ class Client(StunTest):
         self.assertEqual(said[f"127.0.0.1:{ours.port}"][1]["other"], "-")
 
     def test_changes(self):
-        port, second = self.turnserver()
+        coturn = Coturn(self)
+        port, second = coturn.port, coturn.second_port
         ours = self.server(args=ALTERNATE)
         theirs, our = (port, second), (ours.port, self.other(ours)[1])
         for flags, ip, turned in ((["--change-ip", "--change-port"], SECOND, 1), (["--change-ip"], SECOND, 0),
@@ -422,12 +406,12 @@ class Client(StunTest):
                 self.assertEqual(fields["from"], fields["origin"])
 
     def test_padding(self):
-        port, _ = self.turnserver()
+        port = Coturn(self).port
         [(result, fields)] = self.asked("--padding", "1200", f"127.0.0.1:{port}").values()
         self.assertEqual((result, fields["padding"]), ("success", "1500"))
 
     def test_credentials(self):
-        port, _ = self.turnserver("--secure-stun", "--lt-cred-mech", "--user", "me:secret", "--realm", "example.org")
+        port = Coturn(self, "--secure-stun", "--lt-cred-mech", "--user", "me:secret", "--realm", "example.org").port
         self.assertEqual(self.asked(f"127.0.0.1:{port}", check=False), {f"127.0.0.1:{port}": ("error", "401")})
         [(result, fields)] = self.asked("--user", "me", "--password", "secret", f"127.0.0.1:{port}").values()
         self.assertEqual((result, fields["integrity"]), ("success", "sha1"))
@@ -437,7 +421,7 @@ class Client(StunTest):
 
     def test_what_gets_lost_is_sent_again(self):
         """Through a middle that loses the first two requests, and the first answer."""
-        port, _ = self.turnserver()
+        port = Coturn(self).port
         near, far = self.socket(timeout=20), self.socket(timeout=20)
         lost = {"requests": 2, "answers": 1}
         asker = []

@@ -3,7 +3,7 @@
 import select
 import socket
 
-from harness import (IntegrationTest, connect, expect_eof, expect_reset, free_port, main, random_bytes, recv_exactly, roundtrip, seconds,
+from harness import (IntegrationTest, closed_port, connect, expect_eof, expect_reset, main, random_bytes, recv_exactly, roundtrip, seconds,
                      serve_echo)
 from harness.protocol import (ACCEPT, OPEN, PING, PONG, REJECT, ControlChannel, PLAIN, frame, new_key, open_frame, read_frame)
 
@@ -98,7 +98,7 @@ class Sessions(IntegrationTest):
 
     def test_why_a_target_refuses(self):
         server = self.server()
-        closed = free_port()
+        closed, _ = closed_port(self)
         self.client(server, "B", args=[*PLAIN, "--allow", f"{closed}", "--allow", "no-such-host.invalid:80"])
         me = self.registered(server, "raw")
         for code, (port, host) in {106: (closed, ""), 107: (80, "no-such-host.invalid")}.items():

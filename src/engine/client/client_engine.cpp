@@ -4,32 +4,9 @@
 
 #include <future>
 
-#include "net/state_file.hpp"
+#include "engine/client/identity_file.hpp"
 
 namespace chuantou::engine {
-
-namespace {
-constexpr std::size_t kMaxIdentityFile = 16 * 1024;
-
-/// The key of the file, which is made where it is missing; without a file a new one.
-crypto::Identity openIdentity(const std::string& file) {
-  if (file.empty()) return crypto::Identity::generate();
-  try {
-    if (const auto pem = net::readFile(file, kMaxIdentityFile)) {
-      auto identity = crypto::Identity::fromPem(*pem);
-      if (!identity) throw Error{Errc::bad_config, file, identity.error().detail()};
-      return std::move(*identity);
-    }
-    auto made = crypto::Identity::generate();
-    net::writeFileAtomically(file, made.pem());
-    return made;
-  } catch (const Error&) {
-    throw;
-  } catch (const std::system_error& error) {
-    throw Error{Errc::bad_config, file, error.code().message()};
-  }
-}
-}  // namespace
 
 ClientEngine::ClientEngine(ClientConfig config)
     : config_(std::move(config)), log_(config_.log, config_.logLevel, config_.language), thread_(std::make_shared<net::IoThread>()) {
@@ -68,6 +45,7 @@ ClientEngine::ClientEngine(ClientConfig config)
   udpLink_ = std::make_unique<UdpLink>(*context_);
   tcpTargets_ = std::make_unique<TcpTargets>(*context_, std::move(*rules), thread_);
   udpTargets_ = std::make_unique<UdpTargets>(*context_, *udpLink_);
+  incoming_ = std::make_unique<IncomingRequests>(*context_, *tcpTargets_, *udpTargets_);
   tcpTargets_->onSeal = [this](const ClientId& peer, const wire::SealFrame& seal, const crypto::SealKeys& keys, auto answer) {
     udpTargets_->seal(peer, seal, keys, std::move(answer));
   };
@@ -247,7 +225,7 @@ void ClientEngine::doubt(const std::string& why) {
 }
 
 void ClientEngine::onMessage(wire::MessageToClient message) {
-  if (const auto* m = std::get_if<wire::IncomingRequest>(&message)) return handle(*m);
+  if (const auto* m = std::get_if<wire::IncomingRequest>(&message)) return incoming_->handle(*m);
   if (const auto* m = std::get_if<wire::CreateSession>(&message)) return desk_->handle(*m);
   if (const auto* m = std::get_if<wire::AcceptSession>(&message)) return desk_->handle(*m);
   if (const auto* m = std::get_if<wire::RejectSession>(&message)) return desk_->handle(*m);
@@ -263,56 +241,7 @@ void ClientEngine::onMessage(wire::MessageToClient message) {
   }
 }
 
-void ClientEngine::handle(const wire::IncomingRequest& request) {
-  const auto peer = ClientId::parse(request.fromClientId);
-  if (!peer) return;
-  const bool isPing = request.remotePort == 0 && request.transport == wire::Transport::tcp;
-  Decision forUdp;
-  if (request.transport == wire::Transport::udp) {
-    forUdp = tcpTargets_->rules().decide(*peer, request.sameGroup, request.remoteHost, request.remotePort);
-  }
-  const bool offered = request.transport == wire::Transport::tcp
-                           ? tcpTargets_->offers(*peer, request.sameGroup, request.remoteHost, request.remotePort)
-                           : forUdp.allowed();
-  if (!isPing && !offered) {
-    const Error error{Errc::not_allowed, std::to_string(request.remotePort)};
-    log_.log(LogLevel::warn, "target", "{} asked for {}: {}", peer->str(), error.subject(), error.message(log_.language()));
-    wire::RejectSession reject;
-    reject.code = error.errc();
-    for (const wire::SessionRef& ref : request.sessions) reject.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
-    return link_->send(reject);
-  }
-  const Visitor visitor{*peer, request.fromKey, request.plain, request.sameGroup};
-  if (const auto unwanted = unwelcome(visitor)) {
-    context_->log.error(LogLevel::error, "trust", *unwanted);
-    wire::RejectSession reject;
-    reject.code = unwanted->errc() == Errc::encryption_required ? Errc::encryption_required : Errc::not_allowed;
-    reject.reason = unwanted->errc() == Errc::peer_key_changed ? "another key of yours is remembered there" : unwanted->detail();
-    for (const wire::SessionRef& ref : request.sessions) reject.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
-    return link_->send(reject);
-  }
-  wire::AcceptSession accept;
-  for (const wire::SessionRef& ref : request.sessions) {
-    if (!ref.id || !ref.key) continue;
-    if (request.transport == wire::Transport::tcp) {
-      tcpTargets_->join(visitor, *ref.key);
-      accept.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
-    } else if (ref.udp) {
-      udpTargets_->join(visitor, forUdp, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
-    }
-  }
-  if (!accept.sessions.empty()) link_->send(accept);
-}
-
-/// Why this peer is not let in at all; nothing: it is.
-std::optional<Error> ClientEngine::unwelcome(const Visitor& visitor) const {
-  if (visitor.plain) {
-    if (config_.encryption == Encryption::none) return std::nullopt;
-    return Error{Errc::encryption_required, visitor.id.str(), "the target wants encryption"};
-  }
-  const auto key = trust_->judge(visitor.id, visitor.key);
-  return key ? std::nullopt : std::optional{key.error()};
-}
+// ----------------------------------------------------------------------- peers
 
 std::vector<KnownPeerInfo> ClientEngine::knownPeers() {
   return onThread([this] {

@@ -5,11 +5,10 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "engine/client/incoming_requests.hpp"
 #include "engine/client/peer_operations.hpp"
 #include "engine/client/proxy.hpp"
 #include "engine/client/stream_registry.hpp"
-#include "engine/client/tcp_targets.hpp"
-#include "engine/client/udp_targets.hpp"
 #include "net/network_watch.hpp"
 #include "net/system_random.hpp"
 #include "net/wake_watch.hpp"
@@ -62,8 +61,6 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   void onLost(const Error& error) override;
   void onAttemptFailed(const Error& error, bool fatal) override;
 
-  void handle(const wire::IncomingRequest& request);
-  std::optional<Error> unwelcome(const Visitor& visitor) const;
   void setState(ClientState state, const Error* reason);
   /// Asks everything that stands whether it still does.
   void doubt(const std::string& why);
@@ -104,6 +101,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   std::unique_ptr<UdpLink> udpLink_;
   std::unique_ptr<TcpTargets> tcpTargets_;
   std::unique_ptr<UdpTargets> udpTargets_;
+  std::unique_ptr<IncomingRequests> incoming_;
   std::map<ProxyId, std::unique_ptr<ProxyEngine>> proxies_;
   std::unordered_set<std::shared_ptr<detail::StreamImpl>> streams_;
   std::vector<std::function<void(const wire::ClientList*)>> listWaiters_;

@@ -27,7 +27,7 @@ std::string udpAt(const ServerUrl& url) { return formatHostPort(url.at.host, url
 }  // namespace
 
 TransportProbe::TransportProbe(net::IoThread& thread, const ClientConfig& config)
-    : thread_(thread), url_(urlOf(config)), config_(config), tls_(config_, url_), timer_(thread.context()), resolver_(thread.context()), udp_(thread.context()), udpTimer_(thread.context()) {
+    : thread_(thread), url_(urlOf(config)), config_(config), tls_(config_, url_), timer_(thread.context()), names_(thread.context()), udp_(thread.context()), udpTimer_(thread.context()) {
   ways_ = waysTo(url_, config_);
   // Where TLS is not asked for it may be worth asking for: some firewalls let nothing else pass.
   if (!url_.tls) {
@@ -68,26 +68,26 @@ void TransportProbe::dialWay(const ServerWay& way) {
 
 void TransportProbe::resolveUdp() {
   udpWhere_ = udpAt(url_);
-  resolver_.async_resolve(url_.at.host, std::to_string(url_.at.port), asio::ip::resolver_base::numeric_service,
-                          [self = shared_from_this()](const net::ErrorCode& ec, const auto& found) {
-                            if (!self->done_) return;
-                            net::ErrorCode failed = ec;
-                            if (!failed) {
-                              const net::UdpEndpoint server = found.begin()->endpoint();
-                              self->udp_.open(server.protocol(), failed);
-                              if (!failed) self->udp_.connect(server, failed);
-                              if (!failed) self->udp_.non_blocking(true, failed);
-                            }
-                            if (failed) {
-                              self->udpEnded_ = true;
-                              self->log_.failed("udp", self->udpWhere_, failed.message());
-                              return self->endOne();
-                            }
-                            std::copy(kBindingRequest.begin(), kBindingRequest.end(), self->question_.begin());
-                            self->random_.fill(std::span{self->question_}.subspan(kBindingRequest.size()));
-                            self->readUdp();
-                            self->askByUdp();
-                          });
+  names_.find(url_.at.host, [weak = weak_from_this()](const net::ErrorCode& ec, const std::vector<asio::ip::address>& found) {
+    const auto self = weak.lock();
+    if (!self || !self->done_) return;
+    net::ErrorCode failed = ec;
+    if (!failed) {
+      const net::UdpEndpoint server{found.front(), self->url_.at.port};
+      self->udp_.open(server.protocol(), failed);
+      if (!failed) self->udp_.connect(server, failed);
+      if (!failed) self->udp_.non_blocking(true, failed);
+    }
+    if (failed) {
+      self->udpEnded_ = true;
+      self->log_.failed("udp", self->udpWhere_, failed.message());
+      return self->endOne();
+    }
+    std::copy(kBindingRequest.begin(), kBindingRequest.end(), self->question_.begin());
+    self->random_.fill(std::span{self->question_}.subspan(kBindingRequest.size()));
+    self->readUdp();
+    self->askByUdp();
+  });
 }
 
 void TransportProbe::askByUdp() {
@@ -130,7 +130,6 @@ void TransportProbe::finish() {
   if (!udpEnded_) log_.failed("udp", udpWhere_, "no answer");
   timer_.cancel();
   udpTimer_.cancel();
-  resolver_.cancel();
   net::ErrorCode ignored;
   udp_.close(ignored);
   for (const auto& dial : dials_) dial->expire();

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/client/way_dial.hpp"
+#include "net/name_lookup.hpp"
 #include "net/system_random.hpp"
 
 namespace chuantou::engine {
@@ -42,7 +43,7 @@ class TransportProbe : public std::enable_shared_from_this<TransportProbe> {
 
   // UDP.
   std::string udpWhere_;
-  asio::ip::basic_resolver<asio::ip::udp, net::Executor> resolver_;
+  net::NameLookup names_;
   net::UdpSocket udp_;
   net::Timer udpTimer_;
   std::array<std::uint8_t, 20> question_{};

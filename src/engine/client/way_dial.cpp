@@ -31,7 +31,6 @@ void WayDial::onConnected(const net::ErrorCode& ec, net::TcpSocket socket) {
   if (ec) return fail(net::serverError(ec, way_.url.str()), ec.message());
   if (!way_.proxy) {
     stepDone();
-    reached_ = true;
     return secure(std::move(socket));
   }
   tunnel_ = std::make_shared<net::ProxyTunnel>(
@@ -46,7 +45,6 @@ void WayDial::onTunnel(const std::string* failure, net::TcpSocket socket) {
   if (!done_) return;
   if (failure) return fail(Error{Errc::proxy_refused, way_.proxy->str(), *failure}, *failure);
   stepDone();
-  reached_ = true;
   secure(std::move(socket));
 }
 

@@ -24,8 +24,6 @@ class WayDial final : public std::enable_shared_from_this<WayDial>, private net:
   void cancel();
   /// The time is up: what was waited for has failed. Cancels.
   void expire();
-  /// Somebody accepted a connection on the server's behalf.
-  bool reached() const noexcept { return reached_; }
 
  private:
   void onConnected(const net::ErrorCode& ec, net::TcpSocket socket);
@@ -52,7 +50,6 @@ class WayDial final : public std::enable_shared_from_this<WayDial>, private net:
   std::shared_ptr<net::ProxyTunnel> tunnel_;
   std::shared_ptr<net::TlsHandshake> handshake_;
   std::shared_ptr<net::MessageChannel> channel_;
-  bool reached_ = false;
   // The present step.
   std::string kind_;
   std::string where_;

@@ -46,7 +46,6 @@ void WayRace::onEnd(std::size_t way, const Error* error, std::shared_ptr<net::Me
     Result won;
     won.way = way;
     won.channel = std::move(channel);
-    won.reached = true;
     return finish(std::move(won));
   }
   errors_[way] = *error;
@@ -61,7 +60,6 @@ WayRace::Result WayRace::standing() const {
   for (std::size_t way = 0; way < ways_.size(); ++way) {
     const bool rejected = errors_[way] && errors_[way]->errc() == Errc::certificate_rejected;
     if (errors_[way] && !ways_[way].guessed && (!out.error || rejected)) out.error = errors_[way];
-    if (dials_[way] && dials_[way]->reached() && !ways_[way].guessed) out.reached = true;
   }
   return out;
 }

@@ -16,7 +16,6 @@ class WayRace final : public std::enable_shared_from_this<WayRace> {
     std::size_t way = 0;
     std::shared_ptr<net::MessageChannel> channel;  ///< null: all failed
     std::optional<Error> error;                    ///< of the first way in `ways` that is not guessed
-    bool reached = false;                          ///< somebody accepted a connection for the server
   };
   using Done = std::function<void(Result result)>;
 

@@ -89,7 +89,7 @@ void NatCheck::lookUp() {
   lookupsLeft_ = config_.stun.size();
   if (lookupsLeft_ == 0) return endLookups();
   for (std::size_t i = 0; i < config_.stun.size(); ++i) {
-    names_->find(config_.stun[i].at.host, [this, i](const auto& addresses) {
+    names_->find(config_.stun[i].at.host, [this, i](const net::ErrorCode&, const auto& addresses) {
       onAddresses(i, addresses);
       if (lookupsLeft_ > 0 && --lookupsLeft_ == 0) endLookups();
     });
@@ -125,7 +125,7 @@ void NatCheck::dialRelays() {
   relaysLeft_ = config_.relays.size();
   for (std::size_t i = 0; i < config_.relays.size(); ++i) {
     relays_.push_back({config_.relays[i].str(), false, std::chrono::microseconds{0}});
-    names_->find(config_.relays[i].at.host, [this, i](const auto& addresses) {
+    names_->find(config_.relays[i].at.host, [this, i](const net::ErrorCode&, const auto& addresses) {
       std::vector<net::TcpEndpoint> endpoints;
       for (const asio::ip::address& address : addresses) endpoints.emplace_back(address, config_.relays[i].at.port);
       dialRelay(i, net::interleave(endpoints));

@@ -1,9 +1,7 @@
 #include "engine/server/server_engine.hpp"
 
-#include <thread>
-
 #include "base/endpoint_text.hpp"
-#include "net/listener.hpp"
+#include "engine/server/server_sockets.hpp"
 #include "net/tls_bridge.hpp"
 
 namespace chuantou::engine {
@@ -11,26 +9,6 @@ namespace chuantou::engine {
 namespace {
 
 constexpr std::chrono::minutes kBetweenWarnings{1};
-/// A port that the system chose may be taken on the second address for STUN.
-constexpr int kTriesForFreePorts = 32;
-
-bool isLoopback(const std::string& host) {
-  if (host == "localhost") return true;
-  net::ErrorCode ec;
-  const auto address = asio::ip::make_address(host, ec);
-  return !ec && address.is_loopback();
-}
-
-std::vector<std::string> hostsOf(const ServerConfig& config) {
-  if (!config.host.empty() && config.host != "0.0.0.0") return {config.host};
-  const bool open = !config.token.empty() || config.makeToken || config.allowAnonymous;
-  if (!config.host.empty() && !open) {
-    throw Error{Errc::invalid_argument, "listening on 0.0.0.0 without a token",
-                "give --token, or --allow-anonymous if anyone may use this server"};
-  }
-  if (!open) return {"127.0.0.1", "::1"};
-  return {"0.0.0.0", "::"};
-}
 
 std::vector<std::string> certificateNames(const ServerConfig& config) {
   std::vector<std::string> names{"localhost", "127.0.0.1", "::1"};
@@ -89,11 +67,7 @@ void ServerEngine::start() {
   certificate_ = std::make_unique<TlsCertificate>(config_.tlsCertificateFile, config_.tlsKeyFile, certificateNames(config_), log_);
   certificate_->load();
   listen();
-  unsigned threads = config_.threads;
-  if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency() / 2);
-  if (threads > 1) {
-    for (unsigned i = 0; i < threads; ++i) relayThreads_.push_back(std::make_unique<net::IoThread>());
-  }
+  tcp_ = std::make_unique<TcpRelay>(*front_, config_.threads, [this](SessionId session, std::uint64_t bytes) { onSessionEnded(session, bytes); });
   startedAt_ = Clock::now();
   serveHttp_ = true;
   deadlines_ = std::make_unique<net::DeadlineQueue>(front_->executor(), config_.handshakeTimeout);
@@ -106,58 +80,25 @@ void ServerEngine::start() {
     const std::lock_guard lock{lifecycle_};
     running_ = true;
   }
-  for (const auto& thread : relayThreads_) thread->start();
+  tcp_->start();
   front_->start();
   log_.log(LogLevel::info, "server", "listening on {}", formatHostPort(host_, port_));
 }
 
 void ServerEngine::listen() {
-  net::ListenOptions options;
-  options.hosts = hostsOf(config_);
-  if (config_.token.empty() && !config_.makeToken && !config_.allowAnonymous && !isLoopback(options.hosts.front())) {
-    throw Error{Errc::invalid_argument, "listening on " + options.hosts.front() + " without a token",
-                "give --token, or --allow-anonymous if anyone may use this server"};
-  }
-  options.port = config_.port;
-  std::optional<StunSockets> second;
-  auto listening = net::listenOn(front_->context(), options);
-  for (int tries = config_.port == 0 ? kTriesForFreePorts : 1; listening && stunAlt_; --tries) {
-    auto opened = openStunSockets(front_->context(), *stunAlt_, listening->udp, config_.port == 0);
-    if (opened) {
-      second = std::move(*opened);
-      break;
-    }
-    if (tries == 1 || opened.error().errc() != Errc::port_in_use) throw opened.error();
-    listening = net::listenOn(front_->context(), options);
-  }
-  if (!listening) throw listening.error();
-  host_ = listening->host;
-  port_ = listening->port;
-  acceptOn(std::move(listening->tcp));
-  extraPorts_.clear();
-  for (const std::uint16_t port : config_.extraPorts) {
-    options.port = port;
-    options.udp = false;
-    options.portFlag = "--extra-port";
-    auto extra = net::listenOn(front_->context(), options);
-    if (!extra) {
-      acceptors_.clear();
-      throw extra.error();
-    }
-    extraPorts_.push_back(extra->port);
-    acceptOn(std::move(extra->tcp));
-  }
-  broker_->relayPort = port_;
-  udp_ = std::make_unique<UdpRelay>(std::move(listening->udp));
-  stun_ = std::make_unique<StunService>(config_.maxStunPerMinute, std::move(second), udp_->sockets(), *random_);
-}
-
-void ServerEngine::acceptOn(std::vector<net::Acceptor> acceptors) {
-  for (net::Acceptor& acceptor : acceptors) {
+  auto opened = openServerSockets(front_->context(), config_, stunAlt_);
+  if (!opened) throw opened.error();
+  host_ = std::move(opened->host);
+  port_ = opened->port;
+  extraPorts_ = std::move(opened->extraPorts);
+  for (net::Acceptor& acceptor : opened->tcp) {
     acceptors_.emplace_back(
         std::move(acceptor), [this](net::TcpSocket socket) { onAccepted(std::move(socket)); },
         [this](const net::ErrorCode& ec) { onCannotAccept(ec); });
   }
+  broker_->relayPort = port_;
+  udp_ = std::make_unique<UdpRelay>(std::move(opened->udp));
+  stun_ = std::make_unique<StunService>(config_.maxStunPerMinute, std::move(opened->second), udp_->sockets(), *random_);
 }
 
 void ServerEngine::stop() noexcept {
@@ -178,9 +119,9 @@ void ServerEngine::stop() noexcept {
     workers->join();
   }
   front_->stop();
-  for (const auto& thread : relayThreads_) thread->stop();
+  tcp_->stop();
   // In an order in which nothing refers to what is gone: sockets and handlers first, contexts last.
-  relays_.clear();
+  tcp_.reset();
   channels_.clear();
   controls_.clear();
   acceptors_.clear();
@@ -190,7 +131,6 @@ void ServerEngine::stop() noexcept {
   state_.reset();
   deadlines_.reset();
   tickTimer_.reset();
-  relayThreads_.clear();
   {
     const std::lock_guard lock{lifecycle_};
     front_.reset();
@@ -396,7 +336,7 @@ void ServerEngine::perform(relay::Pair action) {
   auto a = channels_.extract(static_cast<std::uint64_t>(action.initiator));
   auto b = channels_.extract(static_cast<std::uint64_t>(action.target));
   if (a.empty() || b.empty()) return;
-  startPump(action.session, std::move(a.mapped()), std::move(b.mapped()));
+  tcp_->add(action.session, std::move(a.mapped()), std::move(b.mapped()));
 }
 
 void ServerEngine::perform(relay::DropChannel action) {
@@ -406,55 +346,15 @@ void ServerEngine::perform(relay::DropChannel action) {
   ++rejected_;
 }
 
-void ServerEngine::perform(relay::EndSession action) {
-  const auto it = relays_.find(static_cast<std::uint64_t>(action.session));
-  if (it == relays_.end()) return;
-  asio::post(it->second.thread->context(), [pump = it->second.pump] { pump->abort(); });
-}
-
+void ServerEngine::perform(relay::EndSession action) { tcp_->end(action.session); }
 void ServerEngine::perform(relay::AddUdp action) { udp_->add(action.initiator, action.initiatorKey, action.targetKey); }
 void ServerEngine::perform(relay::RemoveUdp action) { udp_->remove(action.initiator); }
 
-net::IoThread& ServerEngine::nextRelayThread() {
-  if (relayThreads_.empty()) return *front_;
-  return *relayThreads_[nextThread_++ % relayThreads_.size()];
-}
-
-namespace {
-/// Moves a socket to another thread's context.
-net::TcpSocket moveTo(net::IoThread& thread, net::TcpSocket socket) {
-  net::ErrorCode ec;
-  const auto protocol = socket.local_endpoint(ec).protocol();
-  const auto handle = socket.release(ec);
-  net::TcpSocket out{thread.context()};
-  if (!ec) out.assign(protocol, handle, ec);
-  if (!ec) out.non_blocking(true, ec);
-  return out;
-}
-}  // namespace
-
-void ServerEngine::startPump(SessionId session, net::TcpSocket initiator, net::TcpSocket target) {
-  net::IoThread& thread = nextRelayThread();
-  if (&thread != front_.get()) {
-    initiator = moveTo(thread, std::move(initiator));
-    target = moveTo(thread, std::move(target));
-  }
-  auto pump = std::make_shared<net::Pump>(thread, std::move(initiator), std::move(target),
-                                          [this, session](const net::PumpResult& result) { onPumpEnd(session, result); });
-  relays_.emplace(static_cast<std::uint64_t>(session), Relay{pump, &thread});
-  if (&thread == front_.get()) return pump->start();
-  asio::post(thread.context(), [pump] { pump->start(); });
-}
-
-/// On the pump's thread.
-void ServerEngine::onPumpEnd(SessionId session, const net::PumpResult& result) {
-  relayedBytes_.fetch_add(result.bytesAtoB + result.bytesBtoA, std::memory_order_relaxed);
-  asio::post(front_->context(), [this, session] {
-    if (relays_.erase(static_cast<std::uint64_t>(session)) == 0) return;
-    connections_ -= 2;
-    broker_->handleSessionEnded(session);
-    drain();
-  });
+void ServerEngine::onSessionEnded(SessionId session, std::uint64_t bytes) {
+  relayedBytes_ += bytes;
+  connections_ -= 2;
+  broker_->handleSessionEnded(session);
+  drain();
 }
 
 }  // namespace chuantou::engine

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <asio/thread_pool.hpp>
-#include <atomic>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -15,12 +14,12 @@
 #include "engine/server/limit_report.hpp"
 #include "engine/server/server_state.hpp"
 #include "engine/server/stun_service.hpp"
+#include "engine/server/tcp_relay.hpp"
 #include "engine/server/tls_certificate.hpp"
 #include "engine/server/udp_relay.hpp"
 #include "net/accept_loop.hpp"
 #include "net/http.hpp"
 #include "net/message_channel.hpp"
-#include "net/pump.hpp"
 #include "net/system_random.hpp"
 #include "relay/broker.hpp"
 
@@ -55,15 +54,9 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   bool releaseName(const std::string& clientId);
 
  private:
-  struct Relay {
-    std::shared_ptr<net::Pump> pump;
-    net::IoThread* thread;
-  };
-
   /// With the names and tokens that were stored. Throws Error.
   void makeBroker(relay::BrokerConfig config);
   void listen();
-  void acceptOn(std::vector<net::Acceptor> acceptors);
   void onAccepted(net::TcpSocket socket);
 
   void onCannotAccept(const net::ErrorCode& ec);
@@ -95,11 +88,9 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   void perform(relay::StoreName action);
   void perform(relay::ForgetName action);
   void perform(relay::StoreTokens action);
-  void startPump(SessionId session, net::TcpSocket initiator, net::TcpSocket target);
-  void onPumpEnd(SessionId session, const net::PumpResult& result);
+  void onSessionEnded(SessionId session, std::uint64_t bytes);
   void tick();
   relay::Now now() const;
-  net::IoThread& nextRelayThread();
   /// Runs `f` on the front thread; its default result when the server does not run.
   template <class F>
   auto onFront(F f) -> decltype(f()) {
@@ -135,6 +126,7 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   std::unique_ptr<ServerState> state_;
   std::optional<Error> notStored_;  ///< since the operator's last wish
   std::unique_ptr<Gate> gate_;
+  std::unique_ptr<TcpRelay> tcp_;
   std::unique_ptr<UdpRelay> udp_;
   std::unique_ptr<StunService> stun_;  ///< uses udp_'s sockets
   std::unique_ptr<TlsCertificate> certificate_;
@@ -144,19 +136,15 @@ class ServerEngine : private net::MessageChannel::Owner, private FirstBytesReade
   // Controls and channels have the number that the gate gave to their connection.
   std::unordered_map<std::uint64_t, std::shared_ptr<net::MessageChannel>> controls_;
   std::unordered_map<std::uint64_t, net::TcpSocket> channels_;
-  std::unordered_map<std::uint64_t, Relay> relays_;
   std::unique_ptr<asio::thread_pool> httpWorkers_;
   bool serveHttp_ = false;
-  std::size_t nextThread_ = 0;
 
   std::size_t connections_ = 0;
   EngineCounts counts_;  ///< but for what stats() fills in
   std::optional<TimePoint> toldShortage_;
   std::uint64_t accepted_ = 0;
   std::uint64_t rejected_ = 0;
-  std::atomic<std::uint64_t> relayedBytes_{0};
-
-  std::vector<std::unique_ptr<net::IoThread>> relayThreads_;
+  std::uint64_t relayedBytes_ = 0;
 };
 
 }  // namespace chuantou::engine

@@ -51,7 +51,7 @@ ServerStats ServerEngine::stats() {
     out.registrationsTotal = broker_->stats().registrations;
     out.authFailures = broker_->stats().authFailures;
     out.sessionsTotal = broker_->stats().sessions;
-    out.relayedBytes = relayedBytes_.load(std::memory_order_relaxed);
+    out.relayedBytes = relayedBytes_;
     out.relayedDatagrams = udp_->stats().datagrams.load(std::memory_order_relaxed);
     out.relayedDatagramBytes = udp_->stats().bytes.load(std::memory_order_relaxed);
     out.droppedDatagrams = udp_->stats().dropped.load(std::memory_order_relaxed);

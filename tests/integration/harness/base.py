@@ -31,7 +31,7 @@ class IntegrationTest(unittest.TestCase):
     def tearDown(self):
         # Shown here, before the cleanups stop everything, so that the states are those of the failure.
         result = self._outcome.result
-        if any(test is self for test, _ in result.failures + result.errors):
+        if any(getattr(test, "test_case", test) is self for test, _ in result.failures + result.errors):  # or a subtest of it
             for process in self.started:
                 print(process.report(), file=sys.stderr)
 

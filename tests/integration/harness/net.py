@@ -55,6 +55,15 @@ def _claim(port):
     return claim
 
 
+def closed_port(test):
+    """(port, socket): connections to the port are refused until socket.listen(). It is held, so that nobody else listens there."""
+    port = free_port()
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    test.addCleanup(held.close)
+    held.bind(("127.0.0.1", port))
+    return port, held
+
+
 def random_bytes(size):
     return random.randbytes(size) if size < 1 << 20 else os.urandom(size)
 

@@ -85,3 +85,10 @@ TEST_CASE("spellings that a resolver would take for an address, and other things
     CHECK_FALSE(isLoopbackName(text));
   }
 }
+
+TEST_CASE("what only this machine reaches", "[base][target_host]") {
+  for (const char* host : {"127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost"}) CHECK(isThisMachine(host));
+  for (const char* host : {"", "0.0.0.0", "::", "128.0.0.1", "relay.example", "127.0.0.1.example", "::2", "::ffff:127.0.0.1", "127.1"}) {
+    CHECK_FALSE(isThisMachine(host));
+  }
+}

@@ -30,7 +30,7 @@ struct FakeDns {
   AddressesDone kept;
 
   Resolve resolve() {
-    return [this](asio::io_context& context, const std::string& name, AddressesDone done) {
+    return [this](asio::io_context& context, const std::string& name, AddressesDone done) -> std::shared_ptr<void> {
       lastName = name;
       std::vector<asio::ip::address> addresses;
       if (!answers.empty()) {
@@ -41,9 +41,10 @@ struct FakeDns {
       ++asked;
       if (silent) {
         kept = std::move(done);
-        return;
+        return nullptr;
       }
       asio::post(context, [done = std::move(done), addresses, ec = error] { done(ec, addresses); });
+      return nullptr;
     };
   }
 };
@@ -221,7 +222,7 @@ TEST_CASE("a service of either family is found at loopback", "[net][target_dial]
 TEST_CASE("the system's resolver answers for numbers without a network", "[net][target_dial]") {
   asio::io_context context;
   std::vector<asio::ip::address> out;
-  resolveBySystem(context, "192.0.2.1", [&](const ErrorCode& ec, const auto& addresses) {
+  const auto lookup = resolveBySystem(context, "192.0.2.1", [&](const ErrorCode& ec, const auto& addresses) {
     CHECK_FALSE(ec);
     out = addresses;
   });
