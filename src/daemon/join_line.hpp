@@ -19,7 +19,5 @@ std::string joinCommand(const JoinAddress& address, std::string_view token, std:
 
 /// `host` for others to use: a server that listens on all addresses has this machine's primary one, or else its name.
 std::string reachableHost(const std::string& host);
-/// An address of this machine that only it can reach, or "localhost".
-bool isLoopbackHost(const std::string& host);
 
 }  // namespace chuantou::daemon

@@ -107,8 +107,9 @@ void InboundStream::serveInProcess() {
 /// The carrier says why, and ends.
 void InboundStream::reject(const Error& error) {
   const auto self = shared_from_this();
-  detach();
-  if (const auto carrier = on_.lock()) carrier->reject(error);
+  const auto carrier = on_.lock();
+  detach();  // which may have been all that kept the carrier
+  if (carrier) carrier->reject(error);
   giveUp(error);
 }
 

@@ -161,8 +161,4 @@ TEST_CASE("the command that joins a client", "[daemon][text]") {
     CHECK_FALSE(reachableHost(any).empty());
     CHECK(reachableHost(any) != any);
   }
-  for (const char* host : {"127.0.0.1", "127.9.9.9", "::1", "localhost"}) CHECK(isLoopbackHost(host));
-  for (const char* host : {"", "0.0.0.0", "::", "128.0.0.1", "relay.example", "127.0.0.1.example", "::2"}) {
-    CHECK_FALSE(isLoopbackHost(host));
-  }
 }
