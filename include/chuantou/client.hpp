@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -99,9 +100,16 @@ struct StreamInfo {
   std::uint16_t port = 0;   ///< of the service
   bool outbound = false;    ///< opened here
   bool attached = false;    ///< it has a way now
+  /// What kind of way: "relay tcp", "relay tls" or "relay proxy" (through the server; data channels as they are, inside TLS, or
+  /// through a proxy). More kinds may come. Empty: it has none.
+  std::string carrier;
+  /// Since it has lost its way and waits for another. None: it has one, or has not had one yet, or only waits for the other
+  /// side's last word.
+  std::optional<std::chrono::milliseconds> stalledFor;
+  std::chrono::milliseconds age{0};  ///< since it was asked for, here; of those that peers open: since it came
   std::uint64_t resumes = 0;
   std::uint64_t repeatedBytes = 0;  ///< sent again, since they had not arrived
-  std::chrono::milliseconds lostTime{0};  ///< without a way, all times together
+  std::chrono::milliseconds lostTime{0};  ///< without a way, all times together, the present one too
   std::uint64_t bytesSent = 0;
   std::uint64_t bytesReceived = 0;
 };
@@ -135,6 +143,7 @@ struct ClientStats {
   std::uint64_t bytesUp = 0;    ///< payload bytes of finished connections, both roles, towards the server
   std::uint64_t bytesDown = 0;  ///< the same, from the server
   std::uint64_t streams = 0;        ///< now, both roles, with those that wait for a way
+  std::uint64_t streamsStalled = 0; ///< of those: without a way now
   std::uint64_t streamStalls = 0;   ///< how often a stream has lost its way
   std::uint64_t streamResumes = 0;
   std::uint64_t streamsGivenUp = 0;
@@ -207,7 +216,7 @@ class Client {
   void onSessionRejected(std::function<void(const Error& error)> handler);
   /// Called when a stream stalls, resumes or is given up. Set before start.
   void onStreamEvent(std::function<void(const StreamEvent& event)> handler);
-  /// All streams now. Unencrypted connections are not among them.
+  /// All streams now, in no order. Unencrypted connections are not among them. Empty after stop().
   std::vector<StreamInfo> streams() const;
 
  private:

@@ -429,9 +429,11 @@ StreamInfo CarriedStream::info() const {
   out.attached = carrier_ != nullptr;
   out.resumes = resumes_;
   out.repeatedBytes = core_.repeated();
-  Duration lost = lostTime_;
-  if (!carrier_ && !gone_ && detachedAt_ != TimePoint{}) lost += Clock::now() - detachedAt_;
-  out.lostTime = std::chrono::duration_cast<Millis>(lost);
+  if (carrier_) out.carrier = carrier_->way();
+  const TimePoint now = Clock::now();
+  out.age = std::chrono::duration_cast<Millis>(now - madeAt_);
+  if (stalled()) out.stalledFor = std::chrono::duration_cast<Millis>(now - detachedAt_);
+  out.lostTime = std::chrono::duration_cast<Millis>(lostTime(now));
   out.bytesSent = core_.sent();
   out.bytesReceived = core_.received();
   return out;

@@ -81,6 +81,10 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void endNow();
 
   StreamInfo info() const;
+  /// It has lost its carrier, and waits for another.
+  bool stalled() const noexcept { return !carrier_ && !gone_ && detachedAt_ != TimePoint{}; }
+  /// Without a carrier, all times together.
+  Duration lostTime(TimePoint now) const noexcept { return lostTime_ + (stalled() ? now - detachedAt_ : Duration{}); }
 
  protected:
   /// The carrier is gone (it may come again).

@@ -174,6 +174,7 @@ ClientStats ClientEngine::stats() {
     out.bytesDown = context_->counters.bytesDown;
     const auto figures = streamRegistry_->figures();
     out.streams = streamRegistry_->size();
+    out.streamsStalled = figures.stalledNow;
     out.streamStalls = figures.stalls;
     out.streamResumes = figures.resumes;
     out.streamsGivenUp = figures.givenUp;

@@ -24,6 +24,7 @@ void OutboundCarrier::start(std::uint16_t localPort) {
   idleSince_ = Clock::now();
   key_ = context_.desk.request(target_, wire::Transport::tcp, localPort, weak_from_this());
   context_.handshakes.add(weak_from_this());
+  way_ = context_.dataDialer.wayName();
   context_.dataDialer.dial([self = shared_from_this()](const net::ErrorCode& ec, net::TcpSocket socket) {
     if (self->finished_) return;
     self->socket_ = std::move(socket);

@@ -25,7 +25,7 @@ void StreamRegistry::remove(const CarriedStream& stream) {
   const auto it = streams_.find(&stream);
   if (it == streams_.end()) return;
   past_.repeatedBytes += stream.core_.repeated();
-  past_.lostTime += stream.lostTime_;
+  past_.lostTime += stream.lostTime(Clock::now());
   const auto kept = std::move(it->second);
   streams_.erase(it);
 }
@@ -104,9 +104,11 @@ void StreamRegistry::onGivenUp(const CarriedStream& stream, const Error& error) 
 
 StreamRegistry::Figures StreamRegistry::figures() const {
   Figures out = past_;
+  const TimePoint now = Clock::now();
   for (const auto& [key, stream] : streams_) {
     out.repeatedBytes += stream->core_.repeated();
-    out.lostTime += stream->lostTime_;
+    out.lostTime += stream->lostTime(now);
+    if (stream->stalled()) ++out.stalledNow;
   }
   return out;
 }
