@@ -22,5 +22,7 @@ int trustPeer(const ClientOptions& options);
 
 /// The daemon of the data dir.
 daemon::AdminClient connectTo(const ClientOptions& options);
+/// The ways to options.peer that were tried, or where that is empty to all peers, as a table; empty: there are none.
+std::string waysText(daemon::AdminClient& admin, const ClientOptions& options, bool colour);
 
 }  // namespace chuantou::apps

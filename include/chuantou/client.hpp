@@ -99,17 +99,17 @@ struct StreamInfo {
   std::string peer;
   std::uint16_t port = 0;   ///< of the service
   bool outbound = false;    ///< opened here
-  bool attached = false;    ///< it has a way now
+  bool attached = false;    ///< it has a way now, perhaps one on which nobody has answered yet
   /// What kind of way: "relay tcp", "relay tls" or "relay proxy" (through the server; data channels as they are, inside TLS, or
   /// through a proxy). More kinds may come. Empty: it has none.
   std::string carrier;
-  /// Since it has lost its way and waits for another. None: it has one, or has not had one yet, or only waits for the other
-  /// side's last word.
+  /// Since it has lost its way, until it goes on over another. None: nothing is lost; without a way it has not had one yet, or
+  /// only waits for the other side's last word.
   std::optional<std::chrono::milliseconds> stalledFor;
   std::chrono::milliseconds age{0};  ///< since it was asked for, here; of those that peers open: since it came
   std::uint64_t resumes = 0;
   std::uint64_t repeatedBytes = 0;  ///< sent again, since they had not arrived
-  std::chrono::milliseconds lostTime{0};  ///< without a way, all times together, the present one too
+  std::chrono::milliseconds lostTime{0};  ///< from losing a way to going on, all times together, the present one too
   std::uint64_t bytesSent = 0;
   std::uint64_t bytesReceived = 0;
 };
@@ -143,12 +143,12 @@ struct ClientStats {
   std::uint64_t bytesUp = 0;    ///< payload bytes of finished connections, both roles, towards the server
   std::uint64_t bytesDown = 0;  ///< the same, from the server
   std::uint64_t streams = 0;        ///< now, both roles, with those that wait for a way
-  std::uint64_t streamsStalled = 0; ///< of those: without a way now
+  std::uint64_t streamsStalled = 0; ///< of those: have lost their way, and do not go on yet
   std::uint64_t streamStalls = 0;   ///< how often a stream has lost its way
   std::uint64_t streamResumes = 0;
   std::uint64_t streamsGivenUp = 0;
   std::uint64_t repeatedBytes = 0;  ///< sent again after a resumption
-  std::chrono::milliseconds lostTime{0};  ///< without a way, all streams together
+  std::chrono::milliseconds lostTime{0};  ///< from losing a way to going on, all streams together
 };
 
 /// Lifetime: the destructor stops. Threads: every member is safe from any thread; callbacks run on the client's own
@@ -199,6 +199,9 @@ class Client {
   std::vector<PeerInfo> peers(Stream::Duration deadline = Stream::Duration{10'000});
   /// A round trip to a peer through the server, over a data channel of its own. Throws as connect().
   PingResult ping(const std::string& peer, Stream::Duration deadline = Stream::Duration{10'000});
+
+  /// The ways to the 256 peers that were asked for last, by their names. Empty after stop().
+  std::vector<PeerWays> peerWays() const;
 
   std::vector<KnownPeerInfo> knownPeers() const;
   /// The peer's key is forgotten: whatever it shows next is remembered. False: it was not known.

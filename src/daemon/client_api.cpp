@@ -134,6 +134,7 @@ net::HttpResponse ClientApi::status() {
   json.field("rttUs", static_cast<std::int64_t>(stats.serverRtt.count()));
   json.field("way", stats.serverWay);
   writeTransports(json, "transports", stats.transports);
+  writePeerWays(json, client_.peerWays());
   json.field("outboundActive", stats.outboundActive);
   json.field("inboundActive", stats.inboundActive);
   json.field("outboundTotal", stats.outboundTotal);

@@ -18,7 +18,7 @@ bool comesFirst(const StreamInfo& a, const StreamInfo& b) {
 }
 
 const char* stateOf(const StreamInfo& stream) {
-  return stream.attached ? "attached" : stream.stalledFor ? "stalled" : "waiting";
+  return stream.stalledFor ? "stalled" : stream.attached ? "attached" : "waiting";
 }
 
 }  // namespace

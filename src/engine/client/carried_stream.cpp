@@ -310,6 +310,7 @@ std::shared_ptr<StreamCarrier> CarriedStream::detach() {
   lineReadWait_ = lineWriteWait_ = false;
   core_.detach();
   detachedAt_ = Clock::now();
+  if (lostAt_ == TimePoint{}) lostAt_ = detachedAt_;
   return std::exchange(carrier_, nullptr);
 }
 
@@ -320,13 +321,14 @@ void CarriedStream::dropCarrier() {
 
 void CarriedStream::onCarrierBroken(const char* why) {
   const auto self = shared_from_this();
+  const bool known = stalled();  // the carrier was to mend it, and has not
   dropCarrier();
   if (over_) return;
   if (core_.resetReceived() || (core_.confirmed() && core_.finReceived())) {
     becomeOver();
     return wakeReader();
   }
-  context_.streams.onStalled(*this, why);
+  if (!known) context_.streams.onStalled(*this, why);
   onDetached();
 }
 
@@ -341,7 +343,7 @@ void CarriedStream::onLostBehind() {
   if (over_ || carrier_) return;
   if (core_.confirmed()) return becomeOver();
   gone_ = false;
-  detachedAt_ = Clock::now();
+  lostAt_ = detachedAt_ = Clock::now();
   onDetached();
 }
 
@@ -416,7 +418,8 @@ void CarriedStream::suspect() {
 
 void CarriedStream::resumed() {
   ++resumes_;
-  lostTime_ += Clock::now() - detachedAt_;
+  lostTime_ = lostTime(Clock::now());
+  lostAt_ = TimePoint{};
   context_.streams.onResumed(*this);
 }
 
@@ -432,7 +435,7 @@ StreamInfo CarriedStream::info() const {
   if (carrier_) out.carrier = carrier_->way();
   const TimePoint now = Clock::now();
   out.age = std::chrono::duration_cast<Millis>(now - madeAt_);
-  if (stalled()) out.stalledFor = std::chrono::duration_cast<Millis>(now - detachedAt_);
+  if (stalled()) out.stalledFor = std::chrono::duration_cast<Millis>(now - lostAt_);
   out.lostTime = std::chrono::duration_cast<Millis>(lostTime(now));
   out.bytesSent = core_.sent();
   out.bytesReceived = core_.received();

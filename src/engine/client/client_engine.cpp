@@ -311,6 +311,10 @@ std::optional<Error> ClientEngine::unwelcome(const Visitor& visitor) const {
   return key ? std::nullopt : std::optional{key.error()};
 }
 
+std::vector<PeerWays> ClientEngine::peerWays() {
+  return thread_->tryCall([&] { return context_->peerWays.all(); }).value_or(std::vector<PeerWays>{});
+}
+
 std::vector<KnownPeerInfo> ClientEngine::knownPeers() {
   return onThread([this] {
     std::vector<KnownPeerInfo> out;
