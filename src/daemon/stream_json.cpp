@@ -27,7 +27,8 @@ void writeStreams(JsonWriter& json, std::vector<StreamInfo> streams, std::size_t
   const auto end = streams.begin() + static_cast<std::ptrdiff_t>(std::min(most, streams.size()));
   std::partial_sort(streams.begin(), end, streams.end(), comesFirst);
   json.field("total", streams.size());
-  json.field("stalled", std::count_if(streams.begin(), streams.end(), [](const StreamInfo& s) { return s.stalledFor.has_value(); }));
+  json.field("stalled", std::count_if(streams.begin(), streams.end(),
+                                      [](const StreamInfo& s) { return s.stalledFor.has_value(); }));
   json.beginArray("streams");
   for (auto stream = streams.begin(); stream != end; ++stream) {
     json.beginObject();

@@ -92,7 +92,8 @@ void StreamRegistry::onStalled(const CarriedStream& stream, const char* why) {
 
 void StreamRegistry::onResumed(const CarriedStream& stream) {
   ++past_.resumes;
-  log_.log(LogLevel::info, "stream", "{} ({}:{}) resumed", stream.id_.shortHex(), stream.peer_.str(), stream.port_);
+  const StreamInfo info = stream.info();
+  log_.log(LogLevel::info, "stream", "{} ({}:{}) resumed by {}; {} ms lost so far", info.id, info.peer, info.port, info.carrier, info.lostTime.count());
   tell(StreamEvent::Kind::resumed, stream, {});
 }
 
