@@ -108,6 +108,7 @@ struct StreamInfo {
   std::optional<std::chrono::milliseconds> stalledFor;
   std::chrono::milliseconds age{0};  ///< since it was asked for, here; of those that peers open: since it came
   std::uint64_t resumes = 0;
+  std::uint64_t migrations = 0;     ///< moved to another carrier while the old one lived: nothing waited, nothing was sent twice
   std::uint64_t repeatedBytes = 0;  ///< sent again, since they had not arrived
   std::chrono::milliseconds lostTime{0};  ///< from losing a way to going on, all times together, the present one too
   std::uint64_t bytesSent = 0;
@@ -119,6 +120,7 @@ struct StreamEvent {
     stalled,  ///< it has lost its way; the two programs see a pause
     resumed,
     gave_up,  ///< both programs are reset
+    migrated, ///< it has moved to another carrier
   };
   Kind kind;
   StreamInfo stream;
@@ -146,6 +148,7 @@ struct ClientStats {
   std::uint64_t streamsStalled = 0; ///< of those: have lost their way, and do not go on yet
   std::uint64_t streamStalls = 0;   ///< how often a stream has lost its way
   std::uint64_t streamResumes = 0;
+  std::uint64_t streamMigrations = 0;
   std::uint64_t streamsGivenUp = 0;
   std::uint64_t repeatedBytes = 0;  ///< sent again after a resumption
   std::chrono::milliseconds lostTime{0};  ///< from losing a way to going on, all streams together
@@ -221,6 +224,10 @@ class Client {
   void onStreamEvent(std::function<void(const StreamEvent& event)> handler);
   /// All streams now, in no order. Unencrypted connections are not among them. Empty after stop().
   std::vector<StreamInfo> streams() const;
+  /// Moves the streams that were opened here to new carriers while the old ones live (connection migration): on the way to
+  /// the server, and to the peer, that is the best one now. Some 64 a second; returns at once, with how many there are. Happens by
+  /// itself when the client has come back on another way than before. Throws Error(stopped).
+  std::size_t migrateStreams();
 
  private:
   std::shared_ptr<detail::ClientImpl> impl_;

@@ -108,6 +108,7 @@ PingResult Client::ping(const std::string& peer, Stream::Duration deadline) {
 void Client::onStateChange(std::function<void(ClientState, std::error_code)> handler) { impl_->onStateChange = std::move(handler); }
 void Client::onStreamEvent(std::function<void(const StreamEvent&)> handler) { impl_->onStreamEvent = std::move(handler); }
 std::vector<StreamInfo> Client::streams() const { return impl_->streams(); }
+std::size_t Client::migrateStreams() { return impl_->migrateStreams(); }
 void Client::onSessionRejected(std::function<void(const Error&)> handler) { impl_->onRejected = std::move(handler); }
 
 }  // namespace chuantou

@@ -19,6 +19,7 @@ namespace chuantou::daemon {
 namespace {
 
 constexpr std::string_view kProxiesPrefix = "/api/proxies/";
+constexpr std::string_view kMigratePath = "/api/streams/migrate";
 constexpr std::string_view kPeersPrefix = "/api/peers/";
 constexpr std::size_t kMaxKey = 80;
 constexpr Stream::Duration kPeersDeadline{8000};
@@ -95,13 +96,20 @@ net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language lan
     detector_.invalidateCache();
     return netcheck(language);
   }
+  if (post && path == kMigratePath) {
+    body().root().onlyFields({});
+    JsonWriter json;
+    json.field("streams", static_cast<std::uint64_t>(client_.migrateStreams()));
+    return net::HttpResponse{202, "application/json", json.finish()};
+  }
   const bool oneProxy = path.starts_with(kProxiesPrefix) && path.size() > kProxiesPrefix.size();
   if (request.method == "DELETE" && oneProxy) return deleteProxy(path.substr(kProxiesPrefix.size()), language);
   if (get && path == "/api/peers") return knownPeers();
   if (post && path == "/api/peers") return trustPeer(body().root(), language);
   const bool onePeer = path.starts_with(kPeersPrefix) && path.size() > kPeersPrefix.size();
   if (request.method == "DELETE" && onePeer) return forgetPeer(path.substr(kPeersPrefix.size()), language);
-  constexpr std::string_view kPaths[] = {"/api/status", "/api/streams", "/api/clients", "/api/proxies", "/api/ping", "/api/netcheck", "/api/peers"};
+  constexpr std::string_view kPaths[] = {"/api/status", "/api/streams",  "/api/clients", "/api/proxies",
+                                         "/api/ping",   "/api/netcheck", "/api/peers",   kMigratePath};
   if (oneProxy || onePeer || std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
     throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, path)};
   }
@@ -146,6 +154,7 @@ net::HttpResponse ClientApi::status() {
   json.field("stalled", stats.streamsStalled);
   json.field("stalls", stats.streamStalls);
   json.field("resumes", stats.streamResumes);
+  json.field("migrations", stats.streamMigrations);
   json.field("givenUp", stats.streamsGivenUp);
   json.field("repeatedBytes", stats.repeatedBytes);
   json.field("lostTimeMs", milliseconds(stats.lostTime));

@@ -43,6 +43,7 @@ void writeStreams(JsonWriter& json, std::vector<StreamInfo> streams, std::size_t
     json.field("bytesSent", stream->bytesSent);
     json.field("bytesReceived", stream->bytesReceived);
     json.field("resumes", stream->resumes);
+    json.field("migrations", stream->migrations);
     json.field("repeatedBytes", stream->repeatedBytes);
     json.field("lostTimeMs", count(stream->lostTime));
     json.endObject();

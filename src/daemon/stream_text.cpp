@@ -20,6 +20,7 @@ constexpr Phrase kAgeColumn{"AGE", "已存在"};
 constexpr Phrase kSentColumn{"SENT", "发送"};
 constexpr Phrase kReceivedColumn{"RECEIVED", "接收"};
 constexpr Phrase kResumesColumn{"RESUMES", "恢复次数"};
+constexpr Phrase kMigrationsColumn{"MIGRATED", "迁移次数"};
 constexpr Phrase kRepeatedColumn{"REPEATED", "重发"};
 constexpr Phrase kLostColumn{"LOST TIME", "中断时间"};
 constexpr Phrase kOut{"out", "发起"};
@@ -54,7 +55,8 @@ std::string streamsText(const JsonObject& answer, Language language, bool colour
   Table table{{column(kIdColumn), column(kServiceColumn), column(kDirectionColumn), column(kStateColumn),
                column(kCarrierColumn), column(kAgeColumn, Align::right), column(kSentColumn, Align::right),
                column(kReceivedColumn, Align::right), column(kResumesColumn, Align::right),
-               column(kRepeatedColumn, Align::right), column(kLostColumn, Align::right)}};
+               column(kMigrationsColumn, Align::right), column(kRepeatedColumn, Align::right),
+               column(kLostColumn, Align::right)}};
   const auto streams = answer.objects("streams");
   for (const JsonObject& stream : streams) {
     const auto port = static_cast<std::uint16_t>(stream.numberOr("port"));
@@ -62,7 +64,8 @@ std::string streamsText(const JsonObject& answer, Language language, bool colour
     table.row({stream.textOr("id"), hostPort(stream.textOr("peer"), port), direction.in(language),
                stateText(stream, language), stream.textOr("carrier"), duration(stream, "ageMs"),
                bytes(stream, "bytesSent"), bytes(stream, "bytesReceived"), std::to_string(stream.numberOr("resumes")),
-               bytes(stream, "repeatedBytes"), duration(stream, "lostTimeMs")});
+               std::to_string(stream.numberOr("migrations")), bytes(stream, "repeatedBytes"),
+               duration(stream, "lostTimeMs")});
   }
   if (table.empty()) return say(language, kNone) + "\n";
   const std::int64_t total = answer.numberOr("total");

@@ -13,7 +13,7 @@ from harness import SANITIZED, SOAK, IntegrationTest, main, seconds, wait_until
 from harness.base import raise_open_files
 from harness.chaos import DOWN, UP
 from harness.crowd import Crowd
-from harness.resume import Rig, stats
+from harness.resume import Rig, migrate, stats
 from harness.transfer import ORDERS
 
 KILLS = int(os.environ.get("CHUANTOU_KILLS") or (1000 if SOAK else 40))
@@ -37,6 +37,8 @@ class Storm:
     def strike(self):
         kind, = self.chance.choices([kind for kind, _ in self._kinds], [weight for _, weight in self._kinds])
         self.counts[kind.__name__] += 1
+        if self.chance.random() < 0.3:  # and the carriers go while streams are about to leave them
+            migrate(self.rig.a)
         kind()
 
     def some(self, kind="data", most=4):
@@ -117,7 +119,21 @@ class Chance(IntegrationTest):
         long = [transfers.start(rig.port, pace=rig.chance.choice([30_000, 200_000, 800_000])) for _ in range(LONG)]
         transfers.wait_open(long)
         short = []
+        left = []  # one end of them was reset: (transfer, the end that has to learn of it)
         finished = refused = 0
+
+        def abandon():
+            """What a crash of the user's program or the service looks like, in the middle of a transfer."""
+            candidates = [each for each in short if each.opened and not each.done and not each.failure]
+            if not candidates:
+                return
+            each = rig.chance.choice(candidates)
+            gone, other = rig.chance.choice(each.ends)
+            if gone.finished or gone.outcome or other.outcome:
+                return
+            transfers.reset(each, gone)
+            short.remove(each)
+            left.append((each, other))
 
         def tend():
             """The short ones that have ended make room for new ones. One that was refused before the service heard of it may be tried again."""
@@ -142,6 +158,8 @@ class Chance(IntegrationTest):
         for number in range(KILLS):
             storm.strike()
             tend()
+            if rig.chance.random() < 0.5:
+                abandon()
             threading.Event().wait(rig.chance.expovariate(1 / 0.25))  # chance is the point
             if number % 100 == 99:
                 now = stats(rig.a)
@@ -157,9 +175,12 @@ class Chance(IntegrationTest):
         rig.completes(long, 120)
         wait_until(lambda: all(each.done for each in opened), "the short ones have ended", 120)
         transfers.check([each for each in opened if each.met])
+        wait_until(lambda: all(other.outcome for _, other in left), "who was left alone learns of it", 120)
+        wrong = [each for each, other in left if other.outcome != "reset"]
+        self.assertFalse(wrong, "half of a transfer, and no reset")
         silence = max(end.longest_silence for each in long for end in (each.user, each.service))
         print(f"\n{KILLS} kills in {time.monotonic() - begin:.0f} s: {dict(storm.counts)}; {LONG} long and {finished + len(opened)} short transfers, "
-              f"{refused} refused before the service heard of them; longest silence {silence:.1f} s; A: {vars(stats(rig.a))}", file=sys.stderr, flush=True)
+              f"{refused} refused before the service heard of them, {len(left)} abandoned; longest silence {silence:.1f} s; A: {vars(stats(rig.a))}", file=sys.stderr, flush=True)
         self.assertGreaterEqual(stats(rig.a).resumes, KILLS // 4)
         self.assertLess(silence, seconds(LONGEST_SILENCE), "a transfer was forgotten for a while")
         for each in (rig.a, rig.b):

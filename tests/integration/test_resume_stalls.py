@@ -8,6 +8,7 @@ import time
 from harness import IntegrationTest, main, seconds, wait_until
 from harness.chaos import DOWN, UP
 from harness.resume import GAVE_UP, GIVEN_UP_AFTER, STALLED, Rig, patience
+from harness.transfer import QUESTION
 
 PACE = 1_000_000  # bytes a second and direction
 MARGIN = 6.0  # seconds: the new carrier, and a machine that is busy
@@ -152,19 +153,28 @@ class Patience(IntegrationTest):
         return [each.service if name == "A" else each.user for each in streams]
 
     def test_it_ends(self):
-        """No server for longer than the patience: both users are reset, at about the same time; and the programs live on."""
+        """No server for longer than the patience: both users are reset, at about the same time; and the programs live on. It makes no
+        difference whether they read, write, or wait for each other."""
         rig = Rig(self, doors=False, args=patience(self.SHORT))
         moving = rig.start(3, pace=PACE)
         rig.transfers.wait_moving(moving, 50_000)
+        stuck, = rig.start(1)
+        for end in (stuck.user, stuck.service):
+            rig.transfers.read(stuck, end, False)
+        half, = rig.start(1, down=20_000, order=QUESTION, pace=10_000)
+        rig.transfers.wait_until([half], lambda each: each.user.outcome == "end", "half closed", 20)
+        rig.transfers.pace(half, 1)  # hardly a word any more
         begin = time.monotonic()
         rig.end_server()
         times = self.ended(self.both_ends(moving), self.SHORT + 10)
+        self.ended(self.both_ends([stuck]), 5)
+        wait_until(lambda: half.user.outcome == half.service.outcome == "reset", "who had heard the end is reset as well", 5)
         print(f"after {min(times) - begin:.1f} to {max(times) - begin:.1f} s", end=" ", flush=True)
         self.assertGreater(min(times) - begin, self.SHORT - 0.5)
         self.assertLess(max(times) - min(times), seconds(4))
         rig.a.log.wait(GAVE_UP)
         rig.b.log.wait(GAVE_UP)
-        rig.counted("given_up", 3)
+        rig.counted("given_up", 5)
         marks = {client: client.process.out.mark() for client in (rig.a, rig.b)}
         rig.relay.start()
         for client, mark in marks.items():

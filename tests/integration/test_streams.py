@@ -4,7 +4,7 @@ import json
 import time
 
 from harness import Client, IntegrationTest, Server, connect, free_port, main, need, roundtrip, seconds, serve_echo, wait_until
-from harness.resume import GAVE_UP, RESUMED, STALLED, Rig, patience, stats
+from harness.resume import GAVE_UP, RESUMED, STALLED, Rig, migrate, patience, stats
 
 COUNT = 3
 
@@ -135,6 +135,15 @@ class Streams(IntegrationTest):
         young, old = rows(self.a)
         self.assertEqual((young["resumes"], young["lostTimeMs"], old["resumes"]), (0, 0, 1))
         roundtrip(late, b"there")
+
+    def test_one_that_migrates(self):
+        """It loses nothing, and is not called stalled."""
+        self.arrange()
+        user = self.open(1000)
+        migrate(self.a)
+        for client in (self.a, self.b):
+            self.all_of(client, 1, state="attached", carrier="relay tcp", migrations=1, resumes=0, repeatedBytes=0, lostTimeMs=0)
+        roundtrip(user, bytes(1000))
 
     def test_one_that_is_given_up(self):
         self.arrange(*patience(1))

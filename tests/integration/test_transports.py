@@ -134,6 +134,30 @@ class Transports(IntegrationTest):
         self.assertEqual(self.status(b)["way"], self.relay.url)
         self.works()
 
+    def test_streams_follow_to_the_new_way(self):
+        """The firewall is closed for all but 443, though connections that are open may stay; the client comes back through 443, and an
+        open stream moves there, losing and repeating nothing."""
+        with self.cloud.inside():
+            service = serve_echo(self)
+        c = Client(self, self.relay, "C", f"A:{service.port}", machine=self.home).start()
+        to_server = ("ss", "-Htn", "state", "established", "dport", "=", ":8200")
+        control = self.home.run(*to_server).stdout.split()[2]
+        with self.home.inside():
+            user = connect(c.local_port(f"A:{service.port}"))
+        self.addCleanup(user.close)
+        roundtrip(user, random_bytes(100_000))
+        mark = c.process.out.mark()
+        port = control.rsplit(":", 1)[1]
+        self.only("tcp dport 443", verdict="drop")
+        self.home.filter(f"tcp sport {port} reject with tcp reset", hook="output")
+        c.wait_registered(after=mark, timeout=30)
+        self.assertEqual(self.status(c)["way"], f"wss://{self.cloud.address}:443")
+        wait_until(lambda: self.status(c)["streams"]["migrations"] == 1, "the stream moves")
+        wait_until(lambda: all(f":{port} " in line for line in self.home.run(*to_server).stdout.splitlines()), "nothing is left of the old way")
+        roundtrip(user, random_bytes(100_000))
+        figures = self.status(c)["streams"]
+        self.assertEqual((figures["resumes"], figures["stalls"], figures["repeatedBytes"]), (0, 0, 0))
+
     def test_port_443_is_not_wanted(self):
         self.strict()
         b = Client(self, self.relay, "B", machine=self.home, args=["--fallback-port", "0", "--log-level", "debug"]).spawn()

@@ -9,6 +9,8 @@ namespace {
 constexpr int kRoundsPerTurn = 8;
 /// After a reset the other side stops at once; what was under way until then is less than this.
 constexpr std::size_t kMostDiscarded = 2 * stream::ResumableStream::kMostUnacked;
+/// A hand-over takes a round trip, and what was queued before it. One that gets stuck ends as a resumption.
+constexpr std::chrono::seconds kLongestMigration{10};
 
 /// What is read meanwhile, on behalf of the stream, would come before bytes that the local program is about to get.
 struct ReadingNow {
@@ -44,9 +46,9 @@ CarriedStream::Read CarriedStream::read(std::span<std::uint8_t> into) {
   for (;;) {
     if (lost()) return {State::lost};
     if (core_.finReceived()) return {State::fin};
-    if (!carrier_) return {State::wouldBlock};
+    if (!in()) return {State::wouldBlock};
     Frame frame;
-    const auto read = carrier_->line().read(into, frame);
+    const auto read = in()->line().read(into, frame);
     switch (read.state) {
       case SecureLine::Read::State::data:
         if (!takeData(read.bytes)) continue;
@@ -58,7 +60,7 @@ CarriedStream::Read CarriedStream::read(std::span<std::uint8_t> into) {
         continue;
       case SecureLine::Read::State::wouldBlock:
         sendMore();
-        if (carrier_ && !core_.finReceived()) return {State::wouldBlock};
+        if (in() && !core_.finReceived()) return {State::wouldBlock};
         continue;
       case SecureLine::Read::State::ended:
       case SecureLine::Read::State::broken:
@@ -74,7 +76,7 @@ void CarriedStream::unread(std::span<const std::uint8_t> bytes) {
 }
 
 std::span<std::uint8_t> CarriedStream::reserve() {
-  if (carrier_ && carrier_->line().queued() > 0) return {};
+  if (carrier_ && out()->line().queued() > 0) return {};
   return core_.reserve();
 }
 
@@ -115,10 +117,7 @@ void CarriedStream::waitWritable(Handler handler) {
   readInBackground();  // it may be an acknowledgement that is missing
 }
 
-void CarriedStream::waitLost(Handler handler) {
-  lossHandler_ = std::move(handler);
-  readInBackground();
-}
+void CarriedStream::watchEnd() { readInBackground(); }
 
 void CarriedStream::release() {
   readHandler_ = nullptr;
@@ -139,9 +138,14 @@ void CarriedStream::wakeWriter() {
   if (const Handler handler = std::exchange(writeHandler_, nullptr)) handler();
 }
 
-/// Whoever waits only for room, or for nothing.
+/// Whoever waits for nothing, or for somebody else.
 void CarriedStream::tellLost() {
+  if (reading_) {  // as above
+    asio::post(context_.thread.context(), [self = shared_from_this()] { self->tellLost(); });
+    return;
+  }
   wakeWriter();
+  if (pending() > 0 && !error_) return;  // the reader finds out when it has taken them
   if (const Handler handler = std::exchange(lossHandler_, nullptr)) handler();
 }
 
@@ -183,7 +187,8 @@ void CarriedStream::handle(const Frame& frame) {
     case Event::reset:
       sendMore();
       return tellLost();
-    case Event::switched:  // nobody has asked for it
+    case Event::switched:
+      return onSwitched();
     case Event::violation:
       return onViolation();
   }
@@ -193,10 +198,10 @@ void CarriedStream::handle(const Frame& frame) {
 void CarriedStream::readInBackground() {
   const auto self = shared_from_this();
   for (int round = 0; round < kRoundsPerTurn; ++round) {
-    if (!carrier_ || lineReadWait_ || reading_ || readHandler_ || !mustRead()) return;
+    if (!in() || lineReadWait_ || reading_ || readHandler_ || !mustRead()) return;
     Frame frame;
     const auto scratch = context_.thread.scratch();
-    const auto read = carrier_->line().read(scratch, frame);
+    const auto read = in()->line().read(scratch, frame);
     switch (read.state) {
       case SecureLine::Read::State::data:
         if (!takeData(read.bytes)) continue;
@@ -218,10 +223,10 @@ void CarriedStream::readInBackground() {
 }
 
 void CarriedStream::waitForLine() {
-  if (!carrier_ || lineReadWait_) return;
+  if (!in() || lineReadWait_) return;
   lineReadWait_ = true;
-  carrier_->line().waitReadable([self = shared_from_this(), keep = carrier_, epoch = epoch_](const net::ErrorCode& ec) {
-    if (epoch != self->epoch_) return;
+  in()->line().waitReadable([self = shared_from_this(), keep = in(), epoch = readEpoch_](const net::ErrorCode& ec) {
+    if (epoch != self->readEpoch_) return;
     self->lineReadWait_ = false;
     if (ec) return self->onCarrierBroken("the connection ended");
     if (self->readHandler_) self->wakeReader();
@@ -231,13 +236,36 @@ void CarriedStream::waitForLine() {
 
 // ---------------------------------------------------------------------- sending
 
+CarriedStream::Sent CarriedStream::sendSome() {
+  if (!carrier_) return Sent::nothing;
+  SecureLine& line = out()->line();
+  if (line.queued() > 0) return Sent::full;
+  if (migration_ && migration_->said && !migration_->out) {
+    migration_->out = true;
+    endMigrationIfDone();
+    return Sent::some;
+  }
+  const bool switching = core_.switchOwed();
+  const auto frames = core_.next();
+  if (frames.empty()) return Sent::nothing;
+  if (line.write(frames, core_.hasMore()) != FrameLine::State::ok) return Sent::failed;
+  if (switching && !core_.switchOwed()) migration_->said = true;
+  return Sent::some;
+}
+
 void CarriedStream::sendMore() {
-  while (carrier_) {
-    SecureLine& line = carrier_->line();
-    if (line.queued() > 0) return waitForRoom();
-    const auto frames = core_.next();
-    if (frames.empty()) break;
-    if (line.write(frames, core_.hasMore()) != FrameLine::State::ok) return onCarrierBroken("the connection ended");
+  for (;;) {
+    switch (sendSome()) {
+      case Sent::some:
+        continue;
+      case Sent::full:
+        return waitForRoom();
+      case Sent::failed:
+        return onCarrierBroken("the connection ended");
+      case Sent::nothing:
+        break;
+    }
+    break;
   }
   if (!lazy_ && core_.hasLazy()) {
     lazy_ = true;
@@ -249,8 +277,8 @@ void CarriedStream::sendMore() {
 void CarriedStream::waitForRoom() {
   if (lineWriteWait_) return;
   lineWriteWait_ = true;
-  carrier_->line().waitWritable([self = shared_from_this(), keep = carrier_, epoch = epoch_](const net::ErrorCode& ec) {
-    if (epoch != self->epoch_) return;
+  out()->line().waitWritable([self = shared_from_this(), keep = out(), epoch = writeEpoch_](const net::ErrorCode& ec) {
+    if (epoch != self->writeEpoch_) return;
     self->lineWriteWait_ = false;
     if (ec) return self->onCarrierBroken("the connection ended");
     self->onLineWritable();
@@ -258,7 +286,7 @@ void CarriedStream::waitForRoom() {
 }
 
 void CarriedStream::onLineWritable() {
-  switch (carrier_->line().flush()) {
+  switch (out()->line().flush()) {
     case FrameLine::State::wouldBlock:
       return waitForRoom();
     case FrameLine::State::ok:
@@ -292,7 +320,7 @@ void CarriedStream::attachTo(std::shared_ptr<StreamCarrier> carrier) {
 
 /// Both sides have said their last word: the next stream may have the carrier.
 void CarriedStream::leaveIfDone() {
-  if (!carrier_ || !core_.leavable() || carrier_->line().queued() > 0) return;
+  if (!carrier_ || migration_ || !core_.leavable() || carrier_->line().queued() > 0) return;
   const auto self = shared_from_this();
   const auto carrier = detach();
   gone_ = true;
@@ -306,17 +334,55 @@ void CarriedStream::leaveIfDone() {
 }
 
 std::shared_ptr<StreamCarrier> CarriedStream::detach() {
-  ++epoch_;
+  ++readEpoch_;
+  ++writeEpoch_;
   lineReadWait_ = lineWriteWait_ = false;
   core_.detach();
   detachedAt_ = Clock::now();
   if (lostAt_ == TimePoint{}) lostAt_ = detachedAt_;
-  return std::exchange(carrier_, nullptr);
+  const auto carrier = std::exchange(carrier_, nullptr);
+  const auto migration = std::exchange(migration_, std::nullopt);
+  if (migration && migration->next) migration->next->onStreamLeft(false);
+  return carrier;
 }
 
 void CarriedStream::dropCarrier() {
   if (!carrier_) return;
   detach()->onStreamLeft(false);
+}
+
+// -------------------------------------------------------------------- migration
+
+void CarriedStream::migrateTo(std::shared_ptr<StreamCarrier> next) {
+  const auto self = shared_from_this();
+  if (!migration_) migration_.emplace();
+  migration_->next = std::move(next);
+  core_.switchOver();
+  sendMore();
+  if (!in() || lineReadWait_) return;
+  wakeReader();
+  readInBackground();
+}
+
+/// The other side says no more on the carrier.
+void CarriedStream::onSwitched() {
+  if (migration_ ? migration_->in : role_ == Role::initiator) return onViolation();
+  if (!migration_) migration_.emplace();
+  migration_->in = true;
+  ++readEpoch_;
+  lineReadWait_ = false;
+  endMigrationIfDone();
+}
+
+void CarriedStream::endMigrationIfDone() {
+  if (!migration_->next || !migration_->in || !migration_->out) return;
+  const auto self = shared_from_this();
+  const auto left = std::exchange(carrier_, std::move(migration_->next));
+  migration_.reset();
+  ++migrations_;
+  context_.streams.onMigrated(*this);
+  left->onStreamLeft(false);
+  leaveIfDone();
 }
 
 void CarriedStream::onCarrierBroken(const char* why) {
@@ -367,6 +433,7 @@ void CarriedStream::endNow() {
   if (!error_) error_ = Error{Errc::stopped, "the client"};
   sayReset();
   becomeOver();
+  tellLost();
   release();
 }
 
@@ -374,14 +441,11 @@ void CarriedStream::endNow() {
 void CarriedStream::sayReset() {
   if (!carrier_) return;
   core_.abort();
-  while (carrier_->line().queued() == 0) {
-    const auto frames = core_.next();
-    if (frames.empty() || carrier_->line().write(frames, false) != FrameLine::State::ok) break;
-  }
+  while (sendSome() == Sent::some) continue;
   // A connection that is closed with unread bytes is reset, which might overtake the word.
   Frame frame;
-  for (int round = 0; round < kRoundsPerTurn; ++round) {
-    const auto read = carrier_->line().read(context_.thread.scratch(), frame);
+  for (int round = 0; round < kRoundsPerTurn && in(); ++round) {
+    const auto read = in()->line().read(context_.thread.scratch(), frame);
     if (read.state != SecureLine::Read::State::data && read.state != SecureLine::Read::State::frame) break;
   }
   dropCarrier();
@@ -390,6 +454,7 @@ void CarriedStream::sayReset() {
 void CarriedStream::becomeOver() {
   if (std::exchange(over_, true)) return;
   const auto self = shared_from_this();
+  if (const auto left = left_.lock()) left->forgetBehind(*this);
   onOver();
   context_.streams.remove(*this);
 }
@@ -406,6 +471,7 @@ void CarriedStream::tick(TimePoint now) {
     onSilent();
     return onCarrierBroken("nothing came for 10 s");
   }
+  if (migration_ && now - migration_->since > kLongestMigration) return onCarrierBroken("the way to another carrier got stuck");
   sendMore();
   readInBackground();
 }
@@ -431,6 +497,7 @@ StreamInfo CarriedStream::info() const {
   out.outbound = role_ == Role::initiator;
   out.attached = carrier_ != nullptr;
   out.resumes = resumes_;
+  out.migrations = migrations_;
   out.repeatedBytes = core_.repeated();
   if (carrier_) out.carrier = carrier_->way();
   const TimePoint now = Clock::now();

@@ -43,9 +43,9 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   /// There is a way to the other side at the moment.
   bool attached() const noexcept { return carrier_ != nullptr; }
   /// What was committed waits for the network; there is no hurry to bring more.
-  bool congested() const noexcept { return !carrier_ || carrier_->line().queued() > 0; }
+  bool congested() const noexcept { return !carrier_ || out()->line().queued() > 0; }
   /// All that was committed has left, as far as there is a carrier for it.
-  bool flushed() const noexcept { return !carrier_ || (carrier_->line().queued() == 0 && !core_.hasMore()); }
+  bool flushed() const noexcept { return !carrier_ || (out()->line().queued() == 0 && !core_.hasMore()); }
   void finish();
   /// The local program is gone: the other side is reset, what it still sends is thrown away.
   void abort();
@@ -53,8 +53,10 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   /// other call it may be.
   void waitReadable(Handler handler);
   void waitWritable(Handler handler);
-  /// For whoever neither reads nor writes at the moment, after the other side's end: that it is lost().
-  void waitLost(Handler handler);
+  /// Called once, when the stream is lost() and no bytes are left to read, whatever its user waits for.
+  void onLost(Handler handler) { lossHandler_ = std::move(handler); }
+  /// The other side has ended and is not read any more: that it is lost is to be noticed all the same.
+  void watchEnd();
   /// After other connections have had their turn.
   void readLater(Handler handler);
   /// The local program wants to hear no more.
@@ -76,6 +78,8 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void suspect();
   /// There is a server to get carriers from.
   virtual void onRegistered() {}
+  /// Asks for a new carrier while the present one lives, and goes over to it: nothing waits, and nothing is sent twice.
+  virtual void migrate() {}
   void giveUp(const Error& error);
   /// The client ends.
   void endNow();
@@ -99,6 +103,10 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
 
   /// After the core has been told which frame comes first.
   void attachTo(std::shared_ptr<StreamCarrier> carrier);
+  /// A planned hand-over: what is on its way comes over the present carrier, up to SWITCH, and what follows over the next one.
+  void migrateTo(std::shared_ptr<StreamCarrier> next);
+  /// It is on one carrier only, or on its way to one that has still to be named.
+  bool mayMigrate() const noexcept { return carrier_ && (!migration_ || !migration_->next) && !over_ && !core_.awaitsAnswer(); }
   /// Leaves the carrier to its end.
   void dropCarrier();
   std::shared_ptr<StreamCarrier> detach();
@@ -119,6 +127,24 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   stream::ResumableStream core_;
 
  private:
+  /// Between two carriers. Each direction goes over by itself.
+  struct Migration {
+    std::shared_ptr<StreamCarrier> next;  ///< target: none until RESUME names it, which SWITCH may overtake
+    bool said = false;                    ///< SWITCH has been written
+    bool out = false;                     ///< and has left: the rest goes over the next one
+    bool in = false;                      ///< the other side's SWITCH has come
+    TimePoint since = Clock::now();
+  };
+
+  using CarrierRef = const std::shared_ptr<StreamCarrier>&;
+  /// Where bytes go out; none: nowhere.
+  CarrierRef out() const noexcept { return migration_ && migration_->out ? migration_->next : carrier_; }
+  /// Where they come in.
+  CarrierRef in() const noexcept { return migration_ && migration_->in ? migration_->next : carrier_; }
+  enum class Sent : std::uint8_t { some, nothing, full, failed };
+  Sent sendSome();
+  void onSwitched();
+  void endMigrationIfDone();
   std::size_t pending() const noexcept { return pending_.size() - pendingAt_; }
   bool mustRead() const noexcept { return pending() == 0 || (writeHandler_ && !congested()); }
   void handle(const Frame& frame);
@@ -139,7 +165,9 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
 
   std::shared_ptr<StreamCarrier> carrier_;
   std::weak_ptr<StreamCarrier> left_;  ///< where this one stayed behind
-  std::uint32_t epoch_ = 0;            ///< waits of an earlier carrier have nothing to say
+  std::optional<Migration> migration_;
+  std::uint32_t readEpoch_ = 0;        ///< waits of an earlier carrier have nothing to say
+  std::uint32_t writeEpoch_ = 0;
   bool lineReadWait_ = false;
   bool lineWriteWait_ = false;
   bool reading_ = false;  ///< the local program is in read()
@@ -157,6 +185,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   TimePoint detachedAt_{};
   TimePoint lostAt_{};  ///< when it lost its carrier without having gone on since
   std::uint32_t resumes_ = 0;
+  std::uint32_t migrations_ = 0;
   Duration lostTime_{};
 
   friend class StreamRegistry;

@@ -19,6 +19,7 @@ class CarrierPool final : public CarrierSource, public std::enable_shared_from_t
   /// Somebody will come in a moment: the first carrier is made now.
   void prepare();
   void giveBack(std::shared_ptr<OutboundCarrier> carrier) override;
+  void openNew(std::shared_ptr<OutboundCarrier::User> user) override { make()->open({}, std::move(user)); }
   void distrust() override { clear(); }
   /// The control channel was lost: what is warm is of no use.
   void clear();

@@ -177,6 +177,7 @@ ClientStats ClientEngine::stats() {
     out.streamsStalled = figures.stalledNow;
     out.streamStalls = figures.stalls;
     out.streamResumes = figures.resumes;
+    out.streamMigrations = figures.migrations;
     out.streamsGivenUp = figures.givenUp;
     out.repeatedBytes = figures.repeatedBytes;
     out.lostTime = std::chrono::duration_cast<Millis>(figures.lostTime);
@@ -210,6 +211,9 @@ void ClientEngine::onRegistered(const wire::RegisterResponse& response) {
            response.existingKicked ? ", replacing an older connection" : "");
   setState(ClientState::registered, nullptr);
   streamRegistry_->onRegistered();
+  // Streams may still be on carriers that were dialled another way: through a proxy, say, that was the only way out then.
+  const std::string before = std::exchange(lastWay_, link_->way().str());
+  if (!before.empty() && before != lastWay_) streamRegistry_->migrateAll();
   for (const auto& [id, proxy] : proxies_) proxy->onRegistered();
 }
 
@@ -388,6 +392,10 @@ std::vector<ClientEngine::OpenedProxy> ClientEngine::proxies() {
 
 std::vector<StreamInfo> ClientEngine::streams() {
   return thread_->tryCall([&] { return streamRegistry_->list(); }).value_or(std::vector<StreamInfo>{});
+}
+
+std::size_t ClientEngine::migrateStreams() {
+  return onThread([this] { return streamRegistry_->migrateAll(); });
 }
 
 // --------------------------------------------------------------------- streams

@@ -39,6 +39,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   std::optional<ProxyStats> proxyStats(ProxyId id);
   std::vector<OpenedProxy> proxies();
   std::vector<StreamInfo> streams();
+  std::size_t migrateStreams();
 
   void listen(std::uint16_t port, Client::StreamHandler handler);
   void unlisten(std::uint16_t port);
@@ -109,6 +110,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   std::vector<std::function<void(const wire::ClientList*)>> listWaiters_;
   ProxyId lastProxy_ = 0;
   std::uint64_t registrations_ = 0;
+  std::string lastWay_;  ///< of the last registration
 };
 
 }  // namespace chuantou::engine

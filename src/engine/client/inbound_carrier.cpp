@@ -154,9 +154,13 @@ void InboundCarrier::handle(const Frame& frame) {
 void InboundCarrier::onResume(const wire::ResumeFrame& resume, std::uint8_t flags) {
   confirmBehind();
   stage_ = Stage::open;
-  if (const auto stream = targets_->find(*visitor_.key.key, resume.open.id)) {
-    return stream->resumeOn(shared_from_this(), resume);
+  const auto stream = targets_->find(*visitor_.key.key, resume.open.id);
+  if ((flags & wire::kFlagSwitch) != 0) {
+    // A refusal might be taken for the stream's own. The end is enough: the initiator resumes it then, if it has to.
+    if (!stream || !stream->migrateOn(shared_from_this(), resume)) leaveClosed();
+    return;
   }
+  if (stream) return stream->resumeOn(shared_from_this(), resume);
   // It was lost on its way here if this client would know of it; one that is gone for good is not begun again.
   const bool neverCame = (flags & wire::kFlagAnswered) == 0 && resume.position == 0 && targets_->hasBeenThereFor(Millis{resume.ageMs}) &&
                          !targets_->hasEnded(*visitor_.key.key, resume.open.id);

@@ -60,6 +60,15 @@ void InboundStream::resumeOn(std::shared_ptr<InboundCarrier> carrier, const wire
   resumed();
 }
 
+bool InboundStream::migrateOn(std::shared_ptr<InboundCarrier> carrier, const wire::ResumeFrame& resume) {
+  if (resume.ageMs < lastAgeMs_ || !mayMigrate()) return false;
+  lastAgeMs_ = resume.ageMs;
+  memorable_ = true;
+  on_ = carrier;
+  migrateTo(std::move(carrier));
+  return true;
+}
+
 void InboundStream::reachService() {
   if (over() || !targets_) return;
   auto self = std::static_pointer_cast<InboundStream>(shared_from_this());

@@ -21,6 +21,8 @@ class InboundStream final : public CarriedStream {
   /// RESUME has, of a stream whose OPEN has not.
   void openLateOn(std::shared_ptr<InboundCarrier> carrier);
   void resumeOn(std::shared_ptr<InboundCarrier> carrier, const wire::ResumeFrame& resume);
+  /// RESUME says that it is to go over to this carrier, while its present one lives. False: it cannot.
+  bool migrateOn(std::shared_ptr<InboundCarrier> carrier, const wire::ResumeFrame& resume);
 
  private:
   void reachService();

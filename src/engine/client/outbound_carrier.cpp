@@ -156,7 +156,8 @@ void OutboundCarrier::handOverPlain() {
     fail(Error{Errc::connection_lost, toString(target_)});
     return;
   }
-  user_->onPlainReady(shared_from_this(), plain_->releaseSocket());
+  const auto user = user_;  // the answer may be there already, after which nobody else may hold it
+  user->onPlainReady(shared_from_this(), plain_->releaseSocket());
 }
 
 void OutboundCarrier::handOverSecure() {
@@ -168,7 +169,8 @@ void OutboundCarrier::handOverSecure() {
     fail(Error{Errc::connection_lost, toString(target_)});
     return;
   }
-  user_->onSecureReady(shared_from_this());
+  const auto user = user_;  // as above
+  user->onSecureReady(shared_from_this());
 }
 
 bool OutboundCarrier::stillGood() {

@@ -47,6 +47,11 @@ wire::OpenFrame OutboundStream::openFrame() const {
   return wire::OpenFrame{options_.target.port, options_.target.host, id_, static_cast<std::uint16_t>(std::min<std::int64_t>(seconds, 0xffff))};
 }
 
+wire::ResumeFrame OutboundStream::resumeFrame() const {
+  const auto age = std::chrono::duration_cast<Millis>(Clock::now() - openedAt_).count();
+  return wire::ResumeFrame{openFrame(), core_.position(), static_cast<std::uint32_t>(std::min<std::int64_t>(age, 0xffffffff))};
+}
+
 void OutboundStream::open() {
   if (!over()) ask();
 }
@@ -56,19 +61,31 @@ void OutboundStream::ask() {
   options_.source->open({}, std::static_pointer_cast<OutboundStream>(shared_from_this()));
 }
 
+void OutboundStream::migrate() {
+  if (asking_ || !mayMigrate() || !context_.link.registered()) return;
+  asking_ = migrating_ = true;
+  options_.source->openNew(std::static_pointer_cast<OutboundStream>(shared_from_this()));
+}
+
 void OutboundStream::onSecureReady(std::shared_ptr<OutboundCarrier> carrier) {
   asking_ = false;
-  if (over()) return carrier->onStreamLeft(false);
+  const bool migrating = std::exchange(migrating_, false);
+  if (over() || gone()) return carrier->onStreamLeft(false);
+  if (migrating && attached()) {
+    if (!mayMigrate()) return carrier->onStreamLeft(false);
+    const auto frame = wire::encodeResume(resumeFrame(), wire::kFlagAnswered | wire::kFlagSwitch);
+    if (!carrier->line().sendFrame(frame)) return carrier->onStreamLeft(false);
+    carrier->onAnswered();  // there will be no other word than the stream's
+    return migrateTo(std::move(carrier));
+  }
   if (openedAt_ == TimePoint{}) {
     openedAt_ = Clock::now();
     core_.attachOpening(wire::encodeOpen(openFrame(), options_.answerAtOnce ? wire::kFlagAnswerAtOnce : std::uint8_t{0}));
   } else {
-    const auto age = std::chrono::duration_cast<Millis>(Clock::now() - openedAt_).count();
-    wire::ResumeFrame resume{openFrame(), core_.position(), static_cast<std::uint32_t>(std::min<std::int64_t>(age, 0xffffffff))};
     // What has been given up meanwhile need not be begun.
     const bool known = core_.answered() || core_.aborted();
     const int flags = (known ? wire::kFlagAnswered : 0) | (options_.answerAtOnce ? wire::kFlagAnswerAtOnce : 0);
-    core_.attachResuming(wire::encodeResume(resume, static_cast<std::uint8_t>(flags)));
+    core_.attachResuming(wire::encodeResume(resumeFrame(), static_cast<std::uint8_t>(flags)));
   }
   attachTo(std::move(carrier));
 }
@@ -76,6 +93,7 @@ void OutboundStream::onSecureReady(std::shared_ptr<OutboundCarrier> carrier) {
 void OutboundStream::onCarrierFailed(const Error& error) {
   asking_ = false;
   if (over()) return;
+  if (std::exchange(migrating_, false) && (attached() || gone())) return;  // it stays where it is
   if (attached()) dropCarrier();
   const bool opened = openedAt_ != TimePoint{};
   if (error.errc() == Errc::peer_offline && error.detail() == wire::kPeerHasLeft) return fail(error);

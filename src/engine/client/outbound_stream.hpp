@@ -33,6 +33,7 @@ class OutboundStream final : public CarriedStream, public OutboundCarrier::User 
   void onCarrierAnswer() override {}
   void onCarrierFailed(const Error& error) override;
   void onRegistered() override;
+  void migrate() override;
 
  private:
   void ask();
@@ -44,6 +45,7 @@ class OutboundStream final : public CarriedStream, public OutboundCarrier::User 
   void onOver() override;
   void fail(const Error& error);
   wire::OpenFrame openFrame() const;
+  wire::ResumeFrame resumeFrame() const;
 
   Options options_;
   std::weak_ptr<Listener> listener_;
@@ -51,6 +53,7 @@ class OutboundStream final : public CarriedStream, public OutboundCarrier::User 
   TimePoint retryAt_{};
   Millis backoff_{};
   bool asking_ = false;
+  bool migrating_ = false;  ///< what is asked for is the carrier to go over to, unless the present one is lost meanwhile
   std::optional<Error> lastFailure_;
 };
 

@@ -18,6 +18,7 @@ constexpr std::size_t kShortRead = 16 * 1024;
 }  // namespace
 
 void StreamPump::start() {
+  stream_->onLost([self = shared_from_this()] { self->finish(net::PumpEnd::reset); });
   runUp();
   if (done_) runDown();
 }
@@ -109,8 +110,7 @@ void StreamPump::runDown() {
         net::ErrorCode ignored;
         local_.shutdown(net::TcpSocket::shutdown_send, ignored);
         checkOver();
-        // The local side may be silent for long, and would not learn that nobody is there any more.
-        if (done_) stream_->waitLost([self = shared_from_this()] { self->finish(net::PumpEnd::reset); });
+        if (done_) stream_->watchEnd();
         return;
       }
       case CarriedStream::Read::State::lost:

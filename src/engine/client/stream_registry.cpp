@@ -6,6 +6,8 @@ namespace {
 constexpr std::chrono::seconds kTick{1};
 /// How long an acknowledgement waits for something to travel with: less than anybody waits for room.
 constexpr Millis kLazy{25};
+/// Each migration needs a handshake; connections of the users come first.
+constexpr std::size_t kMigrationsPerTick = 64;
 /// Unacknowledged bytes of all streams together, beyond which each keeps to its least.
 constexpr std::size_t kMostUnacked = 512 * 1024 * 1024;
 }  // namespace
@@ -45,6 +47,7 @@ void StreamRegistry::armTick() {
     if (ec) return;
     const TimePoint now = Clock::now();
     for (const auto& stream : all()) stream->tick(now);
+    migrateSome();
     armTick();
   });
 }
@@ -65,6 +68,24 @@ void StreamRegistry::onRegistered() {
 
 void StreamRegistry::suspectAll() {
   for (const auto& stream : all()) stream->suspect();
+}
+
+std::size_t StreamRegistry::migrateAll() {
+  toMigrate_.clear();
+  for (const auto& stream : all()) {
+    if (stream->role_ == CarriedStream::Role::initiator && stream->attached()) toMigrate_.push_back(stream);
+  }
+  const std::size_t count = toMigrate_.size();
+  migrateSome();
+  return count;
+}
+
+void StreamRegistry::migrateSome() {
+  for (std::size_t n = 0; n < kMigrationsPerTick && !toMigrate_.empty(); ++n) {
+    const auto stream = toMigrate_.back().lock();
+    toMigrate_.pop_back();
+    if (stream) stream->migrate();
+  }
 }
 
 void StreamRegistry::giveUpAll(const Error& error) {
@@ -95,6 +116,12 @@ void StreamRegistry::onResumed(const CarriedStream& stream) {
   const StreamInfo info = stream.info();
   log_.log(LogLevel::info, "stream", "{} ({}:{}) resumed by {}; {} ms lost so far", info.id, info.peer, info.port, info.carrier, info.lostTime.count());
   tell(StreamEvent::Kind::resumed, stream, {});
+}
+
+void StreamRegistry::onMigrated(const CarriedStream& stream) {
+  ++past_.migrations;
+  log_.log(LogLevel::debug, "stream", "{} ({}:{}) is on another carrier", stream.id_.shortHex(), stream.peer_.str(), stream.port_);
+  tell(StreamEvent::Kind::migrated, stream, {});
 }
 
 void StreamRegistry::onGivenUp(const CarriedStream& stream, const Error& error) {

@@ -23,6 +23,8 @@ class StreamRegistry {
 
   void onRegistered();
   void suspectAll();
+  /// Moves all that were opened here and have a carrier to new ones, a few at a time. Returns how many.
+  std::size_t migrateAll();
   /// The server does not want this client any more.
   void giveUpAll(const Error& error);
   /// The client ends.
@@ -32,10 +34,12 @@ class StreamRegistry {
   void onStalled(const CarriedStream& stream, const char* why);
   void onResumed(const CarriedStream& stream);
   void onGivenUp(const CarriedStream& stream, const Error& error);
+  void onMigrated(const CarriedStream& stream);
 
   stream::ChunkPool& chunks() noexcept { return chunks_; }
   struct Figures {
     std::uint64_t resumes = 0;
+    std::uint64_t migrations = 0;
     std::uint64_t stalls = 0;
     std::uint64_t stalledNow = 0;
     std::uint64_t givenUp = 0;
@@ -49,6 +53,7 @@ class StreamRegistry {
 
  private:
   void armTick();
+  void migrateSome();
   std::vector<std::shared_ptr<CarriedStream>> all() const;
   void tell(StreamEvent::Kind kind, const CarriedStream& stream, std::error_code reason);
 
@@ -58,6 +63,7 @@ class StreamRegistry {
   stream::ChunkPool chunks_;
   std::unordered_map<const CarriedStream*, std::shared_ptr<CarriedStream>> streams_;
   std::vector<std::shared_ptr<CarriedStream>> lazy_;
+  std::vector<std::weak_ptr<CarriedStream>> toMigrate_;
   net::Timer tickTimer_;
   net::Timer lazyTimer_;
   bool ticking_ = false;

@@ -1,6 +1,7 @@
 """What the tests of connections that outlive their path have in common. The names of flags, figures and log lines are in here only."""
 import json
 import types
+import urllib.request
 
 from .chaos import Chaos, seeded
 from .chuantou import Client, Server
@@ -15,7 +16,7 @@ GIVEN_UP_AFTER = 10.0  # seconds until a carrier that says nothing is replaced
 STALLED, RESUMED, GAVE_UP = r"\bstalled\b", r"\bresumed\b", r"\bgave up\b"  # in the log
 
 _STATS = {"streams": "open", "resumes": "resumes", "stalls": "stalls", "given_up": "givenUp", "repeated": "repeatedBytes",
-          "lost_ms": "lostTimeMs"}
+          "lost_ms": "lostTimeMs", "migrations": "migrations"}
 
 
 def patience(amount):
@@ -27,6 +28,15 @@ def stats(client):
     """What a ctc counts of its streams."""
     told = json.loads(client.command("status", "--json").stdout)["streams"]
     return types.SimpleNamespace(**{name: told[key] for name, key in _STATS.items()})
+
+
+def migrate(client):
+    """Sends all streams that were opened there to new carriers; returns how many."""
+    admin = json.loads((client.data_dir / "admin.json").read_text())
+    request = urllib.request.Request(admin["url"] + "/api/streams/migrate", b"{}",
+                                     {"Authorization": "Bearer " + admin["token"], "Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)["streams"]
 
 
 class Rig:

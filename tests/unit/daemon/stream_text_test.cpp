@@ -48,6 +48,7 @@ std::vector<std::string> idsOf(const JsonDocument& document) {
 TEST_CASE("a stream is a row", "[daemon][stream]") {
   StreamInfo stream = makeStream("0123abcd", 192s);
   stream.resumes = 2;
+  stream.migrations = 3;
   stream.repeatedBytes = 1234;
   stream.lostTime = 4100ms;
   stream.bytesSent = 34'000'000;
@@ -57,10 +58,10 @@ TEST_CASE("a stream is a row", "[daemon][stream]") {
   opening.carrier.clear();
   const JsonDocument document = written({stream, makeStalled("45670123", 60s, 12'700ms), opening});
   CHECK(streamsText(document.root(), Language::english, false) ==
-        "ID        PEER:PORT  DIRECTION  STATE               CARRIED BY       AGE   SENT  RECEIVED  RESUMES  REPEATED  LOST TIME\n"
-        "45670123  B:3000     out        stalled for 12 s                 1 m 0 s    0 B       0 B        0       0 B      0.0 s\n"
-        "89abcdef  B:3000     in         waits for the peer                 0.3 s    0 B       0 B        0       0 B      0.0 s\n"
-        "0123abcd  B:3000     out        on its way          relay tcp   3 m 12 s  34 MB      17 B        2    1.2 kB      4.1 s\n");
+        "ID        PEER:PORT  DIRECTION  STATE               CARRIED BY       AGE   SENT  RECEIVED  RESUMES  MIGRATED  REPEATED  LOST TIME\n"
+        "45670123  B:3000     out        stalled for 12 s                 1 m 0 s    0 B       0 B        0         0       0 B      0.0 s\n"
+        "89abcdef  B:3000     in         waits for the peer                 0.3 s    0 B       0 B        0         0       0 B      0.0 s\n"
+        "0123abcd  B:3000     out        on its way          relay tcp   3 m 12 s  34 MB      17 B        2         3    1.2 kB      4.1 s\n");
   const std::string chinese = streamsText(document.root(), Language::chinese, false);
   for (const char* word : {"已中断 12 s", "等待对方", "畅通", "发起", "接入", "客户端:端口"}) {
     CAPTURE(word, chinese);
@@ -71,6 +72,7 @@ TEST_CASE("a stream is a row", "[daemon][stream]") {
 TEST_CASE("the JSON of a stream has all that the library knows", "[daemon][stream]") {
   StreamInfo stream = makeStalled("0123abcd", 192s, 2s);
   stream.resumes = 1;
+  stream.migrations = 6;
   stream.repeatedBytes = 2;
   stream.lostTime = 3s;
   stream.bytesSent = 4;
@@ -79,7 +81,7 @@ TEST_CASE("the JSON of a stream has all that the library knows", "[daemon][strea
   writeStreams(json, {stream});
   CHECK(json.finish() ==
         R"({"total":1,"stalled":1,"streams":[{"id":"0123abcd","peer":"B","port":3000,"direction":"out","state":"stalled",)"
-        R"("stalledForMs":2000,"carrier":"","ageMs":192000,"bytesSent":4,"bytesReceived":5,"resumes":1,"repeatedBytes":2,"lostTimeMs":3000}]})");
+        R"("stalledForMs":2000,"carrier":"","ageMs":192000,"bytesSent":4,"bytesReceived":5,"resumes":1,"migrations":6,"repeatedBytes":2,"lostTimeMs":3000}]})");
 }
 
 TEST_CASE("streams that are stalled come first, then the youngest", "[daemon][stream]") {
