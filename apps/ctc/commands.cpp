@@ -11,6 +11,7 @@
 #include "daemon/phrases.hpp"
 #include "daemon/proxy_json.hpp"
 #include "daemon/proxy_text.hpp"
+#include "daemon/stream_text.hpp"
 #include "daemon/table.hpp"
 
 namespace chuantou::apps {
@@ -31,8 +32,9 @@ constexpr Phrase kStateNow{"{0} (uptime {1}, pid {2}, version {3})", "{0}（已�
 constexpr Phrase kId{"id", "标识"};
 constexpr Phrase kKey{"key", "密钥"};
 constexpr Phrase kServer{"server", "服务器"};
-constexpr Phrase kStreams{"Interrupted", "中断"};
-constexpr Phrase kStreamsNow{"{0} times; {1} resumed, {2} given up, {3} sent again", "{0} 次；恢复 {1}，放弃 {2}，重发 {3}"};
+constexpr Phrase kStreams{"interrupted", "中断"};
+constexpr Phrase kStreamsNow{"{0} times, {1} lost; {2} are stalled now, {3} resumed, {4} given up, {5} sent again",
+                             "{0} 次，共 {1}；当前中断 {2}，恢复 {3}，放弃 {4}，重发 {5}"};
 constexpr Phrase kServerNow{"{0} (connected for {1}, {2} reconnects)", "{0}（已连接 {1}，重连 {2} 次）"};
 constexpr Phrase kWay{"reached by", "连接方式"};
 constexpr Phrase kRoundTrip{"round trip", "往返时间"};
@@ -137,9 +139,10 @@ std::string statusText(const JsonObject& s, Language language, bool colour) {
   fields.emplace_back(title(kOpen), say(language, kOpenNow, s.numberOr("outboundActive"), s.numberOr("inboundActive"),
                                         s.numberOr("outboundTotal"), s.numberOr("inboundTotal")));
   fields.emplace_back(title(kTraffic), say(language, kTrafficNow, bytes(s, "bytesUp"), bytes(s, "bytesDown")));
-  if (const auto streams = s.object("streams"); streams && streams->numberOr("stalls") > 0) {
-    fields.emplace_back(title(kStreams), say(language, kStreamsNow, streams->numberOr("stalls"), streams->numberOr("resumes"),
-                                             streams->numberOr("givenUp"), bytes(*streams, "repeatedBytes")));
+  if (const auto streams = s.object("streams"); streams && (streams->numberOr("stalls") > 0 || streams->numberOr("stalled") > 0)) {
+    fields.emplace_back(title(kStreams), say(language, kStreamsNow, streams->numberOr("stalls"), duration(*streams, "lostTimeMs"),
+                                             streams->numberOr("stalled"), streams->numberOr("resumes"), streams->numberOr("givenUp"),
+                                             bytes(*streams, "repeatedBytes")));
   }
   return daemon::renderFields(fields, colour) + "\n" + proxiesText(s, language, colour);
 }
@@ -165,6 +168,24 @@ std::string clientsText(const JsonObject& answer, Language language, bool colour
   return table.empty() ? say(language, kNobody) + "\n" : table.render(colour);
 }
 
+struct View {
+  const char* path;
+  std::string (*render)(const JsonObject& answer, Language language, bool colour);
+};
+
+View viewOf(ClientCommand command) {
+  switch (command) {
+    case ClientCommand::status:
+      return {"/api/status", statusText};
+    case ClientCommand::clients:
+      return {"/api/clients", clientsText};
+    case ClientCommand::streams:
+      return {"/api/streams", daemon::streamsText};
+    default:
+      return {"/api/proxies", proxiesText};
+  }
+}
+
 }  // namespace
 
 daemon::AdminClient connectTo(const ClientOptions& options) {
@@ -174,16 +195,14 @@ daemon::AdminClient connectTo(const ClientOptions& options) {
 
 int showClient(const ClientOptions& options) {
   daemon::AdminClient admin = connectTo(options);
-  const bool status = options.command == ClientCommand::status;
-  const bool clients = options.command == ClientCommand::clients;
-  const std::string answer = admin.get(status ? "/api/status" : clients ? "/api/clients" : "/api/proxies");
+  const View view = viewOf(options.command);
+  const std::string answer = admin.get(view.path);
   if (options.json) {
     daemon::printLine(answer);
     return daemon::kExitDone;
   }
   const daemon::JsonDocument document{answer, kMaxAnswer, options.language};
-  const auto render = status ? statusText : clients ? clientsText : proxiesText;
-  daemon::printText(render(document.root(), options.language, daemon::wantsColour(STDOUT_FILENO)));
+  daemon::printText(view.render(document.root(), options.language, daemon::wantsColour(STDOUT_FILENO)));
   return daemon::kExitDone;
 }
 

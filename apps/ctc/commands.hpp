@@ -8,7 +8,7 @@ namespace chuantou::apps {
 
 // All return the exit code and throw Failure or chuantou::Error.
 int runClient(const ClientOptions& options);
-int showClient(const ClientOptions& options);  ///< status, clients, proxy list
+int showClient(const ClientOptions& options);  ///< status, clients, streams, proxy list
 int createProxy(const ClientOptions& options);
 int deleteProxy(const ClientOptions& options);
 int pingPeer(const ClientOptions& options);
@@ -22,5 +22,7 @@ int trustPeer(const ClientOptions& options);
 
 /// The daemon of the data dir.
 daemon::AdminClient connectTo(const ClientOptions& options);
+/// The ways to options.peer that were tried, or where that is empty to all peers, as a table; empty: there are none.
+std::string waysText(daemon::AdminClient& admin, const ClientOptions& options, bool colour);
 
 }  // namespace chuantou::apps

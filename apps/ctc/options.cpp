@@ -18,6 +18,8 @@ constexpr Phrase kFooter{
 constexpr Phrase kRun{"Run in the foreground", "在前台运行"};
 constexpr Phrase kStatus{"Show the state of the running client and its proxies", "显示正在运行的客户端及其代理的状态"};
 constexpr Phrase kClients{"List the clients that are registered at the server", "列出服务器上已注册的客户端"};
+constexpr Phrase kStreams{"List the forwarded connections: what carries each, and what became of it when its path was lost",
+                          "列出转发的连接：各自的通路，以及断路后的恢复情况"};
 constexpr Phrase kProxy{"Make, list and delete proxies", "创建、列出和删除代理"};
 constexpr Phrase kProxyCreate{"Open a local port that leads to a port of another client; it comes back at the next run",
                               "打开一个通向其他客户端端口的本地端口；下次运行时自动恢复"};
@@ -190,7 +192,7 @@ void addProxy(CLI::App& program, ClientOptions& options, Raw& raw) {
 
 void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   const Language language = options.language;
-  for (const auto& [name, help] : {std::pair{"status", kStatus}, std::pair{"clients", kClients}}) {
+  for (const auto& [name, help] : {std::pair{"status", kStatus}, std::pair{"clients", kClients}, std::pair{"streams", kStreams}}) {
     CLI::App& command = addCommand(program, name, help, language);
     command.add_flag("--json", options.json, kJson.in(language));
     Flags{command, language}.common(options.dataDir, raw.lang);
@@ -251,6 +253,7 @@ ClientCommand chosenCommand(const CLI::App& program) {
   const std::string& name = first->get_name();
   if (name == "status") return ClientCommand::status;
   if (name == "clients") return ClientCommand::clients;
+  if (name == "streams") return ClientCommand::streams;
   if (name == "ping") return ClientCommand::ping;
   if (name == "netcheck") return ClientCommand::netcheck;
   if (name == "run") return ClientCommand::run;

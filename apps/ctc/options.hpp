@@ -17,6 +17,7 @@ enum class ClientCommand {
   run,
   status,
   clients,
+  streams,
   proxyCreate,
   proxyList,
   proxyDelete,
@@ -59,7 +60,7 @@ struct ClientOptions {
   std::vector<std::string> serverUrls;
   std::uint64_t lifetimeSeconds = 0;
 
-  bool json = false;   ///< status, clients, proxy list, ping, netcheck, identity, peers
+  bool json = false;   ///< status, clients, streams, proxy list, ping, netcheck, identity, peers
   ProxyOptions proxy;  ///< proxy create
   bool udpIdleTimeoutGiven = false;
   std::string which;  ///< proxy delete: a port or a name

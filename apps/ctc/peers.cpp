@@ -10,6 +10,7 @@
 #include "daemon/output.hpp"
 #include "daemon/phrases.hpp"
 #include "daemon/table.hpp"
+#include "daemon/transport_text.hpp"
 
 namespace chuantou::apps {
 
@@ -55,14 +56,24 @@ std::string peersText(const JsonObject& answer, Language language, bool colour) 
 
 }  // namespace
 
+std::string waysText(daemon::AdminClient& admin, const ClientOptions& options, bool colour) {
+  const std::string status = admin.get("/api/status");
+  const daemon::JsonDocument document{status, kMaxAnswer, options.language};
+  return daemon::peerWaysText(document.root(), options.language, colour, options.peer);
+}
+
 int listPeers(const ClientOptions& options) {
-  const std::string answer = connectTo(options).get("/api/peers");
+  daemon::AdminClient admin = connectTo(options);
+  const std::string answer = admin.get("/api/peers");
   if (options.json) {
     daemon::printLine(answer);
     return daemon::kExitDone;
   }
   const daemon::JsonDocument document{answer, kMaxAnswer, options.language};
-  daemon::printText(peersText(document.root(), options.language, daemon::wantsColour(STDOUT_FILENO)));
+  const bool colour = daemon::wantsColour(STDOUT_FILENO);
+  daemon::printText(peersText(document.root(), options.language, colour));
+  const std::string ways = waysText(admin, options, colour);
+  if (!ways.empty()) daemon::printText("\n" + ways);
   return daemon::kExitDone;
 }
 

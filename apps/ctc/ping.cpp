@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -11,6 +13,7 @@
 #include "daemon/json_writer.hpp"
 #include "daemon/language.hpp"
 #include "daemon/output.hpp"
+#include "daemon/table.hpp"
 
 namespace chuantou::apps {
 
@@ -75,6 +78,7 @@ int pingPeer(const ClientOptions& options) {
     }
   }
   printSummary(options, options.count, times);
+  if (!options.json) daemon::printText("\n" + waysText(admin, options, daemon::wantsColour(STDOUT_FILENO)));
   return times.empty() ? daemon::kExitFailed : daemon::kExitDone;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -98,11 +99,18 @@ struct StreamInfo {
   std::string peer;
   std::uint16_t port = 0;   ///< of the service
   bool outbound = false;    ///< opened here
-  bool attached = false;    ///< it has a way now
+  bool attached = false;    ///< it has a way now, perhaps one on which nobody has answered yet
+  /// What kind of way: "relay tcp", "relay tls" or "relay proxy" (through the server; data channels as they are, inside TLS, or
+  /// through a proxy). More kinds may come. Empty: it has none.
+  std::string carrier;
+  /// Since it has lost its way, until it goes on over another. None: nothing is lost; without a way it has not had one yet, or
+  /// only waits for the other side's last word.
+  std::optional<std::chrono::milliseconds> stalledFor;
+  std::chrono::milliseconds age{0};  ///< since it was asked for, here; of those that peers open: since it came
   std::uint64_t resumes = 0;
   std::uint64_t migrations = 0;     ///< moved to another carrier while the old one lived: nothing waited, nothing was sent twice
   std::uint64_t repeatedBytes = 0;  ///< sent again, since they had not arrived
-  std::chrono::milliseconds lostTime{0};  ///< without a way, all times together
+  std::chrono::milliseconds lostTime{0};  ///< from losing a way to going on, all times together, the present one too
   std::uint64_t bytesSent = 0;
   std::uint64_t bytesReceived = 0;
 };
@@ -137,12 +145,13 @@ struct ClientStats {
   std::uint64_t bytesUp = 0;    ///< payload bytes of finished connections, both roles, towards the server
   std::uint64_t bytesDown = 0;  ///< the same, from the server
   std::uint64_t streams = 0;        ///< now, both roles, with those that wait for a way
+  std::uint64_t streamsStalled = 0; ///< of those: have lost their way, and do not go on yet
   std::uint64_t streamStalls = 0;   ///< how often a stream has lost its way
   std::uint64_t streamResumes = 0;
   std::uint64_t streamMigrations = 0;
   std::uint64_t streamsGivenUp = 0;
   std::uint64_t repeatedBytes = 0;  ///< sent again after a resumption
-  std::chrono::milliseconds lostTime{0};  ///< without a way, all streams together
+  std::chrono::milliseconds lostTime{0};  ///< from losing a way to going on, all streams together
 };
 
 /// Lifetime: the destructor stops. Threads: every member is safe from any thread; callbacks run on the client's own
@@ -194,6 +203,9 @@ class Client {
   /// A round trip to a peer through the server, over a data channel of its own. Throws as connect().
   PingResult ping(const std::string& peer, Stream::Duration deadline = Stream::Duration{10'000});
 
+  /// The ways to the 256 peers that were asked for last, by their names. Empty after stop().
+  std::vector<PeerWays> peerWays() const;
+
   std::vector<KnownPeerInfo> knownPeers() const;
   /// The peer's key is forgotten: whatever it shows next is remembered. False: it was not known.
   /// Throws Error(system_error): the file cannot be written.
@@ -210,7 +222,7 @@ class Client {
   void onSessionRejected(std::function<void(const Error& error)> handler);
   /// Called when a stream stalls, resumes or is given up. Set before start.
   void onStreamEvent(std::function<void(const StreamEvent& event)> handler);
-  /// All streams now. Unencrypted connections are not among them.
+  /// All streams now, in no order. Unencrypted connections are not among them. Empty after stop().
   std::vector<StreamInfo> streams() const;
   /// Moves the streams that were opened here to new carriers while the old ones live (connection migration): on the way to
   /// the server, and to the peer, that is the best one now. Some 64 a second; returns at once, with how many there are. Happens by

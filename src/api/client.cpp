@@ -52,6 +52,7 @@ void Client::startInBackground() { impl_->start(false); }
 void Client::stop() noexcept { impl_->stop(); }
 std::string Client::id() const { return impl_->id(); }
 std::string Client::publicKey() const { return impl_->publicKey(); }
+std::vector<PeerWays> Client::peerWays() const { return impl_->peerWays(); }
 std::vector<KnownPeerInfo> Client::knownPeers() const { return impl_->knownPeers(); }
 bool Client::forgetPeer(const std::string& peer) { return impl_->forgetPeer(peer); }
 void Client::trustPeer(const std::string& peer, const std::string& key) { impl_->trustPeer(peer, key); }

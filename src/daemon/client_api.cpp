@@ -11,6 +11,7 @@
 #include "daemon/phrases.hpp"
 #include "daemon/proxy_json.hpp"
 #include "daemon/proxy_text.hpp"
+#include "daemon/stream_json.hpp"
 #include "daemon/transport_json.hpp"
 
 namespace chuantou::daemon {
@@ -84,6 +85,7 @@ net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language lan
   const bool post = request.method == "POST";
   const auto body = [&] { return JsonDocument{request.body, net::kMaxHttpBody, language}; };
   if (get && path == "/api/status") return status();
+  if (get && path == "/api/streams") return streams();
   if (get && path == "/api/clients") return clients();
   if (get && path == "/api/proxies") return proxies();
   if (post && path == "/api/proxies") return createProxy(body().root(), language);
@@ -106,7 +108,8 @@ net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language lan
   if (post && path == "/api/peers") return trustPeer(body().root(), language);
   const bool onePeer = path.starts_with(kPeersPrefix) && path.size() > kPeersPrefix.size();
   if (request.method == "DELETE" && onePeer) return forgetPeer(path.substr(kPeersPrefix.size()), language);
-  constexpr std::string_view kPaths[] = {"/api/status", "/api/clients", "/api/proxies", "/api/ping", "/api/netcheck", "/api/peers", kMigratePath};
+  constexpr std::string_view kPaths[] = {"/api/status", "/api/streams",  "/api/clients", "/api/proxies",
+                                         "/api/ping",   "/api/netcheck", "/api/peers",   kMigratePath};
   if (oneProxy || onePeer || std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths)) {
     throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, path)};
   }
@@ -139,6 +142,7 @@ net::HttpResponse ClientApi::status() {
   json.field("rttUs", static_cast<std::int64_t>(stats.serverRtt.count()));
   json.field("way", stats.serverWay);
   writeTransports(json, "transports", stats.transports);
+  writePeerWays(json, client_.peerWays());
   json.field("outboundActive", stats.outboundActive);
   json.field("inboundActive", stats.inboundActive);
   json.field("outboundTotal", stats.outboundTotal);
@@ -147,6 +151,7 @@ net::HttpResponse ClientApi::status() {
   json.field("bytesDown", stats.bytesDown);
   json.beginObject("streams");
   json.field("open", stats.streams);
+  json.field("stalled", stats.streamsStalled);
   json.field("stalls", stats.streamStalls);
   json.field("resumes", stats.streamResumes);
   json.field("migrations", stats.streamMigrations);
@@ -155,6 +160,12 @@ net::HttpResponse ClientApi::status() {
   json.field("lostTimeMs", milliseconds(stats.lostTime));
   json.endObject();
   writeProxies(json);
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::streams() {
+  JsonWriter json;
+  writeStreams(json, client_.streams());
   return {200, "application/json", json.finish()};
 }
 

@@ -1,6 +1,7 @@
 // ctc's admin API: JSON over HTTP on this machine's loopback.
 //
-//   GET    /api/status          state, server, counters and the proxies
+//   GET    /api/status          state, server, counters, the ways to the server and to peers, and the proxies
+//   GET    /api/streams         the connections that outlive their path: what carries each, its stalls, resumes, repeated bytes
 //   GET    /api/clients         the clients registered at the server
 //   GET    /api/proxies         POST makes one (the fields of proxy_json.hpp), 201
 //   DELETE /api/proxies/WHICH   by port or name
@@ -42,6 +43,7 @@ class ClientApi {
  private:
   net::HttpResponse route(const net::HttpRequest& request, Language language);
   net::HttpResponse status();
+  net::HttpResponse streams();
   net::HttpResponse clients();
   net::HttpResponse proxies();
   net::HttpResponse createProxy(const JsonObject& body, Language language);

@@ -18,4 +18,15 @@ void writeTransports(JsonWriter& json, std::string_view key, const std::vector<T
   json.endArray();
 }
 
+void writePeerWays(JsonWriter& json, const std::vector<PeerWays>& peers) {
+  json.beginArray("peerWays");
+  for (const PeerWays& peer : peers) {
+    json.beginObject();
+    json.field("id", peer.peer);
+    writeTransports(json, "ways", peer.ways);
+    json.endObject();
+  }
+  json.endArray();
+}
+
 }  // namespace chuantou::daemon

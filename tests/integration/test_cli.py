@@ -148,7 +148,8 @@ class Cli(IntegrationTest):
         done = self.a.command("ping", "B", "--count", "3")
         lines = done.stdout.splitlines()
         self.assertEqual(len([line for line in lines if line.startswith("reply from B")]), 3)
-        self.assertIn("3 sent, 3 answered", lines[-1])
+        self.assertIn("3 sent, 3 answered", lines[3])
+        self.assertRegex(lines[-1], rf"^B +relay tcp +{self.relay.url} +works +\d.*ms +[3-9] +0$")
         for peer, sentence in (("nobody", 'no client "nobody" is known'), ("B", 'client "B" is offline')):
             if peer == "B":
                 self.through.b.stop()

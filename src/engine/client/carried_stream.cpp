@@ -339,6 +339,7 @@ std::shared_ptr<StreamCarrier> CarriedStream::detach() {
   lineReadWait_ = lineWriteWait_ = false;
   core_.detach();
   detachedAt_ = Clock::now();
+  if (lostAt_ == TimePoint{}) lostAt_ = detachedAt_;
   const auto carrier = std::exchange(carrier_, nullptr);
   const auto migration = std::exchange(migration_, std::nullopt);
   if (migration && migration->next) migration->next->onStreamLeft(false);
@@ -386,13 +387,14 @@ void CarriedStream::endMigrationIfDone() {
 
 void CarriedStream::onCarrierBroken(const char* why) {
   const auto self = shared_from_this();
+  const bool known = stalled();  // the carrier was to mend it, and has not
   dropCarrier();
   if (over_) return;
   if (core_.resetReceived() || (core_.confirmed() && core_.finReceived())) {
     becomeOver();
     return wakeReader();
   }
-  context_.streams.onStalled(*this, why);
+  if (!known) context_.streams.onStalled(*this, why);
   onDetached();
 }
 
@@ -407,7 +409,7 @@ void CarriedStream::onLostBehind() {
   if (over_ || carrier_) return;
   if (core_.confirmed()) return becomeOver();
   gone_ = false;
-  detachedAt_ = Clock::now();
+  lostAt_ = detachedAt_ = Clock::now();
   onDetached();
 }
 
@@ -482,7 +484,8 @@ void CarriedStream::suspect() {
 
 void CarriedStream::resumed() {
   ++resumes_;
-  lostTime_ += Clock::now() - detachedAt_;
+  lostTime_ = lostTime(Clock::now());
+  lostAt_ = TimePoint{};
   context_.streams.onResumed(*this);
 }
 
@@ -496,9 +499,11 @@ StreamInfo CarriedStream::info() const {
   out.resumes = resumes_;
   out.migrations = migrations_;
   out.repeatedBytes = core_.repeated();
-  Duration lost = lostTime_;
-  if (!carrier_ && !gone_ && detachedAt_ != TimePoint{}) lost += Clock::now() - detachedAt_;
-  out.lostTime = std::chrono::duration_cast<Millis>(lost);
+  if (carrier_) out.carrier = carrier_->way();
+  const TimePoint now = Clock::now();
+  out.age = std::chrono::duration_cast<Millis>(now - madeAt_);
+  if (stalled()) out.stalledFor = std::chrono::duration_cast<Millis>(now - lostAt_);
+  out.lostTime = std::chrono::duration_cast<Millis>(lostTime(now));
   out.bytesSent = core_.sent();
   out.bytesReceived = core_.received();
   return out;

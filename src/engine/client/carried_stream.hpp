@@ -85,6 +85,10 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void endNow();
 
   StreamInfo info() const;
+  /// It has lost its carrier, and does not go on yet, though it may have another one.
+  bool stalled() const noexcept { return !gone_ && lostAt_ != TimePoint{}; }
+  /// From losses to resumptions, all times together.
+  Duration lostTime(TimePoint now) const noexcept { return lostTime_ + (stalled() ? now - lostAt_ : Duration{}); }
 
  protected:
   /// The carrier is gone (it may come again).
@@ -179,6 +183,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   std::optional<Error> error_;
   const TimePoint madeAt_ = Clock::now();
   TimePoint detachedAt_{};
+  TimePoint lostAt_{};  ///< when it lost its carrier without having gone on since
   std::uint32_t resumes_ = 0;
   std::uint32_t migrations_ = 0;
   Duration lostTime_{};

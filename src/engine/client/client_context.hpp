@@ -8,6 +8,7 @@
 #include "chuantou/client.hpp"
 #include "engine/client/control_link.hpp"
 #include "engine/client/data_dialer.hpp"
+#include "engine/client/peer_way_log.hpp"
 #include "engine/client/peer_trust.hpp"
 #include "engine/client/session_desk.hpp"
 #include "net/deadline_queue.hpp"
@@ -51,6 +52,7 @@ struct ClientContext {
   /// Carriers for what the application opens itself.
   std::shared_ptr<CarrierPool> poolOf(const Target& target);
   std::map<Target, std::shared_ptr<CarrierPool>> pools;
+  PeerWayLog peerWays = {};
 
   net::UdpReceiver& receiver() {
     if (!udpReceiver) udpReceiver = std::make_unique<net::UdpReceiver>();

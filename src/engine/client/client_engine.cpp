@@ -152,6 +152,7 @@ ClientStats ClientEngine::stats() {
     out.bytesDown = context_->counters.bytesDown;
     const auto figures = streamRegistry_->figures();
     out.streams = streamRegistry_->size();
+    out.streamsStalled = figures.stalledNow;
     out.streamStalls = figures.stalls;
     out.streamResumes = figures.resumes;
     out.streamMigrations = figures.migrations;
@@ -242,6 +243,10 @@ void ClientEngine::onMessage(wire::MessageToClient message) {
 }
 
 // ----------------------------------------------------------------------- peers
+
+std::vector<PeerWays> ClientEngine::peerWays() {
+  return thread_->tryCall([&] { return context_->peerWays.all(); }).value_or(std::vector<PeerWays>{});
+}
 
 std::vector<KnownPeerInfo> ClientEngine::knownPeers() {
   return onThread([this] {

@@ -47,6 +47,7 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   void asyncPing(const std::string& peer, Duration deadline, PingDone done);
   std::vector<PeerInfo> peers(Duration deadline);
   std::string publicKey() const { return trust_->identity().publicKey().str(); }
+  std::vector<PeerWays> peerWays();
   std::vector<KnownPeerInfo> knownPeers();
   bool forgetPeer(const std::string& peer);
   void trustPeer(const std::string& peer, const std::string& key);

@@ -72,12 +72,14 @@ class DataDialer::Attempt final : public net::DeadlineQueue::Waiter, public std:
 };
 
 void DataDialer::dial(Done done) {
-  ServerTls& tls = link_.tls();
-  const ServerWay& way = link_.way();
-  const bool secured = tls.wantedForData() || way.guessed;
-  const auto attempt = std::make_shared<Attempt>(thread_, secured ? &tls : nullptr, way, std::move(done));
+  const auto attempt = std::make_shared<Attempt>(thread_, secured() ? &link_.tls() : nullptr, link_.way(), std::move(done));
   deadlines_.add(attempt);
   attempt->start(link_.server());
+}
+
+std::string_view DataDialer::wayName() const {
+  if (link_.way().proxy) return "relay proxy";
+  return secured() ? "relay tls" : "relay tcp";
 }
 
 }  // namespace chuantou::engine

@@ -18,9 +18,13 @@ class DataDialer {
   /// To the server that the client is registered at. `done` runs once, never before dial() returns; at the deadline with
   /// timed_out. Whoever does not want the connection any more lets the socket go then.
   void dial(Done done);
+  /// Of which kind dial()'s way is now, as people are told: "relay tcp", "relay tls", "relay proxy". A literal.
+  std::string_view wayName() const;
 
  private:
   class Attempt;
+
+  bool secured() const { return link_.tls().wantedForData() || link_.way().guessed; }
 
   net::IoThread& thread_;
   ControlLink& link_;

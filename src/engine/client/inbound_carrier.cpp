@@ -16,6 +16,7 @@ InboundCarrier::InboundCarrier(TcpTargets& targets, Visitor visitor)
 
 void InboundCarrier::start(const DataKey& key) {
   context_.handshakes.add(weak_from_this());
+  way_ = context_.dataDialer.wayName();
   context_.dataDialer.dial([self = shared_from_this(), key](const net::ErrorCode& ec, net::TcpSocket socket) {
     if (!self->targets_) return;
     if (ec) return self->end();

@@ -21,9 +21,10 @@ bool sendAll(net::TcpSocket& socket, std::span<const std::uint8_t> bytes, int fl
 }  // namespace
 
 void OutboundCarrier::start(std::uint16_t localPort) {
-  idleSince_ = Clock::now();
+  askedAt_ = idleSince_ = Clock::now();
   key_ = context_.desk.request(target_, wire::Transport::tcp, localPort, weak_from_this());
   context_.handshakes.add(weak_from_this());
+  way_ = context_.dataDialer.wayName();
   context_.dataDialer.dial([self = shared_from_this()](const net::ErrorCode& ec, net::TcpSocket socket) {
     if (self->finished_) return;
     self->socket_ = std::move(socket);
@@ -40,6 +41,7 @@ void OutboundCarrier::onConnected(const net::ErrorCode& ec) {
   if (target_.plain) {
     plain_ = std::make_unique<PlainLine>(context_.thread, std::move(socket_));
     ready_ = true;
+    if (accepted_) noteReached();
     prefaceDue_ = user_ != nullptr;  // it leaves with the opening frame
     if (user_) return handOverPlain();
     if (!sendAll(plain_->socket(), preface, 0)) fail(Error{Errc::connection_lost, toString(target_)});
@@ -103,6 +105,7 @@ void OutboundCarrier::becomeReadyIfProved() {
   }
   context_.trust.onProved(target_.peer, *told_);
   ready_ = true;
+  noteReached();
   if (user_) return handOverSecure();
   watch();
 }
@@ -223,11 +226,23 @@ void OutboundCarrier::onDeadline() {
   if (!ready_) fail(Error{Errc::timed_out, "the data channel to " + toString(target_)});
 }
 
+/// Without encryption nobody proves anything: that the server has word of both is all there is.
+void OutboundCarrier::onAccepted() {
+  accepted_ = true;
+  if (plain_) noteReached();
+}
+
+void OutboundCarrier::noteReached() {
+  if (finished_ || std::exchange(reached_, true)) return;
+  context_.peerWays.succeeded(target_.peer, way_, context_.link.way().str(), Clock::now() - askedAt_);
+}
+
 void OutboundCarrier::onSessionFailed(const Error& error) { fail(error); }
 
 OutboundCarrier::Verdict OutboundCarrier::fail(const Error& error) {
   if (finished_) return Verdict::fail;
   finished_ = true;
+  if (!reached_) context_.peerWays.failed(target_.peer, way_, context_.link.way().str(), error);
   const auto self = shared_from_this();
   untilTold_.reset();
   context_.desk.forget(key_);
@@ -272,6 +287,7 @@ void OutboundCarrier::onEndedUnanswered() {
 
 OutboundCarrier::Verdict OutboundCarrier::onFrame(const Frame& frame) {
   if (finished_) return Verdict::fail;
+  noteReached();
   if (frame.header.type == wire::FrameType::reject) {
     const auto reject = wire::decodeReject(frame.payload);
     if (!reject) return fail(reject.error());

@@ -68,6 +68,7 @@ class OutboundCarrier final : public SessionHandler,
   TimePoint idleSince() const noexcept { return idleSince_; }
 
   void onCreated(SessionId id, std::optional<UdpSession> udp, const wire::PeerKey& peer) override;
+  void onAccepted() override;
   void onSessionFailed(const Error& error) override;
   void onDeadline() override;
   /// Reads the target's answer from the socket that it had given away.
@@ -85,6 +86,7 @@ class OutboundCarrier final : public SessionHandler,
   void onIdleReadable();
   void handOverPlain();
   void handOverSecure();
+  void noteReached();
   Verdict fail(const Error& error);
   void closeSocket();
 
@@ -95,10 +97,13 @@ class OutboundCarrier final : public SessionHandler,
   std::unique_ptr<PlainLine> plain_;
   std::unique_ptr<SecureLine> secure_;
   DataKey key_;
+  TimePoint askedAt_{};
   TimePoint idleSince_{};
   std::optional<wire::PeerKey> told_;  ///< what the server says of the peer, checked against what is remembered
   std::uint64_t watch_ = 0;            ///< the wait of an idle carrier; an older one has nothing to say any more
   std::shared_ptr<OutboundCarrier> untilTold_;  ///< itself: between the handshake and the server's word nobody else may hold it
+  bool accepted_ = false;  ///< the peer comes to the session
+  bool reached_ = false;   ///< for diagnostics: the peer is known to be at the other end
   bool shaken_ = false;
   bool ready_ = false;
   bool prefaceDue_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "engine/client/secure_line.hpp"
 
@@ -17,6 +18,8 @@ class StreamCarrier {
   virtual void onStreamLeft(bool free) = 0;
   /// The target has answered the stream's OPEN or RESUME.
   virtual void onAnswered() {}
+  /// Of which kind its way is, as people are told: a literal.
+  std::string_view way() const noexcept { return way_; }
 
   /// The stream that has left without knowing that its last bytes have arrived. An ACK that comes before the next
   /// stream's answer is for it; the next stream's first frame, or its answer, says that they have.
@@ -29,6 +32,7 @@ class StreamCarrier {
  protected:
   /// The carrier has ended.
   void loseBehind();
+  std::string_view way_;
 
  private:
   std::shared_ptr<CarriedStream> behind_;

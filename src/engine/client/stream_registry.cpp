@@ -27,7 +27,7 @@ void StreamRegistry::remove(const CarriedStream& stream) {
   const auto it = streams_.find(&stream);
   if (it == streams_.end()) return;
   past_.repeatedBytes += stream.core_.repeated();
-  past_.lostTime += stream.lostTime_;
+  past_.lostTime += stream.lostTime(Clock::now());
   const auto kept = std::move(it->second);
   streams_.erase(it);
 }
@@ -113,7 +113,8 @@ void StreamRegistry::onStalled(const CarriedStream& stream, const char* why) {
 
 void StreamRegistry::onResumed(const CarriedStream& stream) {
   ++past_.resumes;
-  log_.log(LogLevel::info, "stream", "{} ({}:{}) resumed", stream.id_.shortHex(), stream.peer_.str(), stream.port_);
+  const StreamInfo info = stream.info();
+  log_.log(LogLevel::info, "stream", "{} ({}:{}) resumed by {}; {} ms lost so far", info.id, info.peer, info.port, info.carrier, info.lostTime.count());
   tell(StreamEvent::Kind::resumed, stream, {});
 }
 
@@ -131,9 +132,11 @@ void StreamRegistry::onGivenUp(const CarriedStream& stream, const Error& error) 
 
 StreamRegistry::Figures StreamRegistry::figures() const {
   Figures out = past_;
+  const TimePoint now = Clock::now();
   for (const auto& [key, stream] : streams_) {
     out.repeatedBytes += stream->core_.repeated();
-    out.lostTime += stream->lostTime_;
+    out.lostTime += stream->lostTime(now);
+    if (stream->stalled()) ++out.stalledNow;
   }
   return out;
 }

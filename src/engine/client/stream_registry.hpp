@@ -41,6 +41,7 @@ class StreamRegistry {
     std::uint64_t resumes = 0;
     std::uint64_t migrations = 0;
     std::uint64_t stalls = 0;
+    std::uint64_t stalledNow = 0;
     std::uint64_t givenUp = 0;
     std::uint64_t repeatedBytes = 0;
     Duration lostTime{};

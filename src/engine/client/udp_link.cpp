@@ -22,9 +22,8 @@ bool UdpLink::open() {
   if (socket_.is_open()) return true;
   const auto server = context_.link.udpServer();
   if (!server) {
-    const auto& way = context_.link.way();
-    context_.log.log(LogLevel::warn, "udp", "UDP does not pass through the proxy {}", way.proxy->str());
-    context_.link.transports().failed("udp", formatHostPort(way.url.at.host, way.url.at.port), "UDP does not pass through a proxy");
+    context_.log.log(LogLevel::warn, "udp", "UDP does not pass through the proxy {}", context_.link.way().proxy->str());
+    context_.link.transports().failed("udp", where(), "UDP does not pass through a proxy");
     return false;
   }
   net::ErrorCode ec;
@@ -44,9 +43,10 @@ bool UdpLink::open() {
 }
 
 std::string UdpLink::where() const {
-  net::ErrorCode ignored;
-  const auto server = socket_.remote_endpoint(ignored);
-  return formatHostPort(server.address().to_string(), server.port());
+  const auto server = context_.link.udpServer();
+  if (server) return formatHostPort(server->address().to_string(), server->port());
+  const auto& at = context_.link.way().url.at;
+  return formatHostPort(at.host, at.port);
 }
 
 void UdpLink::close() {

@@ -35,6 +35,8 @@ class UdpLink {
   void send(UdpSession session, std::span<const std::uint8_t> datagram);
   /// The control channel was lost; sessions are gone, and the server may have another address next time.
   void close();
+  /// The server, for diagnostics: its address, or its name where there is no way to it.
+  std::string where() const;
 
  private:
   struct Seal {
@@ -54,8 +56,6 @@ class UdpLink {
   };
 
   bool open();
-  /// The server, for diagnostics.
-  std::string where() const;
   void wait();
   void receive();
   void handle(std::span<std::uint8_t> bytes);

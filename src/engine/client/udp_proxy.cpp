@@ -28,6 +28,7 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   }
 
   void start() {
+    askedAt_ = Clock::now();
     key_ = context_.desk.request(proxy_.target_, wire::Transport::udp, proxy_.localPort_, weak_from_this());
     if (!proxy_.target_.plain) proxy_.carriers_->prepare();
   }
@@ -83,6 +84,7 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
     openIfReady();
   }
   void onSessionFailed(const Error& error) override {
+    noteFailed(error);
     if (error.errc() != Errc::connection_lost) context_.reportRejected(error);
     close();
   }
@@ -93,7 +95,9 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   void onBindFailed() override {
     session_.reset();
     context_.desk.forget(key_, "the initiator cannot reach the server over UDP");
-    context_.reportRejected(Error{Errc::server_unreachable, "over UDP", "the server does not answer there"});
+    const Error error{Errc::server_unreachable, "over UDP", "the server does not answer there"};
+    noteFailed(error);
+    context_.reportRejected(error);
     close();
   }
   void onDatagram(std::span<const std::uint8_t> datagram) override {
@@ -104,9 +108,14 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
 
  private:
   void fail(const Error& error) {
+    noteFailed(error);
     context_.reportRejected(error);
     context_.desk.forget(key_, "the initiator failed");
     close();
+  }
+  /// One that was open had been reached.
+  void noteFailed(const Error& error) {
+    if (!open_) context_.peerWays.failed(proxy_.target_.peer, kRelayUdp, proxy_.link_.where(), error);
   }
   /// The flow stays in its table until it is idle; its next datagram after a pause asks for a session again.
   void close() {
@@ -121,6 +130,7 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   void openIfReady() {
     if (!bound_ || !accepted_ || open_ || !session_ || (!sealed_ && !proxy_.target_.plain)) return;
     open_ = true;
+    context_.peerWays.succeeded(proxy_.target_.peer, kRelayUdp, proxy_.link_.where(), Clock::now() - askedAt_);
     context_.udpSender.flush();
     for (const auto& datagram : held_) proxy_.link_.send(*session_, datagram);
     context_.udpSender.flush();
@@ -132,6 +142,7 @@ class UdpProxy::Flow final : public SessionHandler, public UdpSessionUser, publi
   ClientContext& context_;
   net::UdpSocket& socket_;
   net::UdpEndpoint source_;
+  TimePoint askedAt_{};
   DataKey key_;
   std::optional<UdpSession> session_;
   SessionId id_{};  ///< of the session

@@ -203,6 +203,15 @@ TEST_CASE("A stream that waits for its peer's word waits through an outage", "[a
   pair.far.write("said while nobody relayed");
   pair.far.shutdown();
   CHECK(result.wait_for(100ms) == std::future_status::timeout);
+  REQUIRE(pair.a().streams().size() == 1);
+  const StreamInfo stalled = pair.a().streams().front();
+  CHECK_FALSE(stalled.attached);
+  CHECK(stalled.carrier.empty());
+  REQUIRE(stalled.stalledFor);
+  CHECK(*stalled.stalledFor >= 100ms);
+  CHECK(stalled.lostTime >= *stalled.stalledFor);
+  CHECK(pair.a().stats().streamsStalled == 1);
+  CHECK(pair.a().stats().lostTime >= stalled.lostTime);
   relay.start();
 
   REQUIRE(result.wait_for(kDeadline) == std::future_status::ready);
@@ -219,7 +228,12 @@ TEST_CASE("A stream that waits for its peer's word waits through an outage", "[a
   CHECK(info.port == kPort);
   CHECK(info.outbound);
   CHECK(info.attached);
+  CHECK(info.carrier == "relay tcp");
+  CHECK_FALSE(info.stalledFor);
   CHECK(info.resumes >= 1);
+  CHECK(info.lostTime >= stalled.lostTime);
+  CHECK(info.age > info.lostTime);
+  CHECK(pair.a().stats().streamsStalled == 0);
 }
 
 TEST_CASE("A stream that was closed during an outage is over for its peer as well", "[api]") {

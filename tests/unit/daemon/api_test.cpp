@@ -94,6 +94,8 @@ TEST_CASE_METHOD(ClientFixture, "paths and methods that are not there", "[daemon
   CHECK(call("GET", "/api/status/").status == 404);
   CHECK(call("GET", "/api/../api/status").status == 404);
   CHECK(call("POST", "/api/status").status == 405);
+  CHECK(call("DELETE", "/api/streams").status == 405);
+  CHECK(call("GET", "/api/streams/0123abcd").status == 404);
   CHECK(call("DELETE", "/api/proxies").status == 405);
   // Nothing changes by GET.
   CHECK(call("GET", "/api/proxies/8000").status == 405);
@@ -171,6 +173,7 @@ TEST_CASE_METHOD(ClientFixture, "the state of a client that has not started", "[
   CHECK(document.root().textOr("key") == client.publicKey());
   CHECK(document.root().objects("proxies").empty());
   CHECK(call("GET", "/api/proxies").body == R"({"proxies":[]})");
+  CHECK(call("GET", "/api/streams").body == R"({"total":0,"stalled":0,"streams":[]})");
 }
 
 TEST_CASE_METHOD(ClientFixture, "peers are trusted, listed and forgotten", "[daemon][api]") {

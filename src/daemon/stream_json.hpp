@@ -1,0 +1,18 @@
+// Streams as JSON, for `ctc streams`.
+#pragma once
+
+#include <vector>
+
+#include "chuantou/client.hpp"
+#include "daemon/json_writer.hpp"
+
+namespace chuantou::daemon {
+
+/// More than a person reads, and an answer of half a megabyte.
+inline constexpr std::size_t kMostStreamRows = 1000;
+
+/// The fields `total` and `stalled` (how many of all), and `streams`: the first `most` of them, those that are stalled
+/// before the others, of these the longest stalled first; of the others the youngest first.
+void writeStreams(JsonWriter& json, std::vector<StreamInfo> streams, std::size_t most = kMostStreamRows);
+
+}  // namespace chuantou::daemon
