@@ -52,6 +52,11 @@ void ResumableStream::abort() {
   replay_.clear();
 }
 
+void ResumableStream::close() {
+  if (alive()) aborted_ = true;
+  replay_.clear();
+}
+
 void ResumableStream::accept(bool atOnce) {
   accepted_ = true;
   answerNow_ = atOnce;

@@ -39,6 +39,8 @@ class ResumableStream {
   void delivered(std::size_t bytes) noexcept { delivered_ = std::min(delivered_ + bytes, received_); }
   /// It has not taken the last ones after all.
   void undelivered(std::size_t bytes) noexcept { delivered_ -= std::min<std::uint64_t>(bytes, delivered_); }
+  /// Nothing more will be said: gives back what is kept for repeating. The pool is not needed any more.
+  void close();
   /// Target: the service has been reached. `atOnce`: the answer does not wait for the service's first bytes.
   void accept(bool atOnce);
 

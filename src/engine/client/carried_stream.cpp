@@ -455,6 +455,7 @@ void CarriedStream::becomeOver() {
   if (std::exchange(over_, true)) return;
   const auto self = shared_from_this();
   if (const auto left = left_.lock()) left->forgetBehind(*this);
+  core_.close();  // a Stream of the library may outlive the client
   onOver();
   context_.streams.remove(*this);
 }

@@ -13,6 +13,15 @@
 
 namespace chuantou::engine {
 
+/// A stream between two carriers. Each direction goes over by itself.
+struct StreamMigration {
+  std::shared_ptr<StreamCarrier> next;  ///< target: none until RESUME names it, which SWITCH may overtake
+  bool said = false;                    ///< SWITCH has been written
+  bool out = false;                     ///< and has left: the rest goes over the next one
+  bool in = false;                      ///< the other side's SWITCH has come
+  TimePoint since = Clock::now();
+};
+
 /// On the client's thread. Kept by the StreamRegistry until it is over.
 class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
  public:
@@ -127,15 +136,6 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   stream::ResumableStream core_;
 
  private:
-  /// Between two carriers. Each direction goes over by itself.
-  struct Migration {
-    std::shared_ptr<StreamCarrier> next;  ///< target: none until RESUME names it, which SWITCH may overtake
-    bool said = false;                    ///< SWITCH has been written
-    bool out = false;                     ///< and has left: the rest goes over the next one
-    bool in = false;                      ///< the other side's SWITCH has come
-    TimePoint since = Clock::now();
-  };
-
   using CarrierRef = const std::shared_ptr<StreamCarrier>&;
   /// Where bytes go out; none: nowhere.
   CarrierRef out() const noexcept { return migration_ && migration_->out ? migration_->next : carrier_; }
@@ -165,7 +165,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
 
   std::shared_ptr<StreamCarrier> carrier_;
   std::weak_ptr<StreamCarrier> left_;  ///< where this one stayed behind
-  std::optional<Migration> migration_;
+  std::optional<StreamMigration> migration_;
   std::uint32_t readEpoch_ = 0;        ///< waits of an earlier carrier have nothing to say
   std::uint32_t writeEpoch_ = 0;
   bool lineReadWait_ = false;

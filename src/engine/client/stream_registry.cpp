@@ -13,7 +13,7 @@ constexpr std::size_t kMostUnacked = 512 * 1024 * 1024;
 }  // namespace
 
 StreamRegistry::StreamRegistry(net::IoThread& thread, const Logger& log, Listener listener)
-    : thread_(thread), log_(log), listener_(std::move(listener)), chunks_(kMostUnacked), tickTimer_(thread.context()), lazyTimer_(thread.context()) {}
+    : log_(log), listener_(std::move(listener)), chunks_(kMostUnacked), tickTimer_(thread.context()), lazyTimer_(thread.context()) {}
 
 StreamRegistry::~StreamRegistry() = default;
 

@@ -57,7 +57,6 @@ class StreamRegistry {
   std::vector<std::shared_ptr<CarriedStream>> all() const;
   void tell(StreamEvent::Kind kind, const CarriedStream& stream, std::error_code reason);
 
-  net::IoThread& thread_;
   const Logger& log_;
   Listener listener_;
   stream::ChunkPool chunks_;
