@@ -163,6 +163,13 @@ void MessageChannel::close(int code, std::string_view reason) {
   scheduleFlush();
 }
 
+void MessageChannel::reset(const std::string& reason) {
+  flush();
+  if (closed_) return;
+  closeWithReset(socket());
+  finish(reason);
+}
+
 void MessageChannel::abort(const std::string& reason) { finish(reason); }
 
 /// Texts of one turn of the loop leave in one piece.
@@ -231,9 +238,11 @@ void MessageChannel::finish(const std::string& reason) {
   const auto self = shared_from_this();
   if (closeTimer_) closeTimer_->cancel();
   ErrorCode ignored;
-  if (tls_) tls_->sayGoodbye();
-  socket().shutdown(TcpSocket::shutdown_both, ignored);
-  socket().close(ignored);
+  if (socket().is_open()) {
+    if (tls_) tls_->sayGoodbye();
+    socket().shutdown(TcpSocket::shutdown_both, ignored);
+    socket().close(ignored);
+  }
   if (Owner* owner = std::exchange(owner_, nullptr)) owner->onClosed(*this, reason);
 }
 

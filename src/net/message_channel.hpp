@@ -33,6 +33,8 @@ class MessageChannel : public std::enable_shared_from_this<MessageChannel> {
   void respond(const HttpResponse& response);
   /// Sends what is queued and a close frame, then ends; after kClosePatience at the latest.
   void close(int code, std::string_view reason);
+  /// Sends what the socket takes now and resets the connection, which needs no acknowledgement. The owner hears onClosed().
+  void reset(const std::string& reason);
   /// Ends at once. The owner hears onClosed() unless it has let go of the channel.
   void abort(const std::string& reason);
   /// Another owner hears what follows.

@@ -60,11 +60,11 @@ void Broker::handleControlClosed(Now, ControlId id) {
   removeSessionsOf(client, "the peer's control channel ended", Which::udpOnly);
 }
 
-void Broker::close(ControlId id, Control& control) {
+void Broker::close(ControlId id, Control& control, bool silent) {
   if (control.closing) return;
   control.closing = true;
   if (!control.client.empty()) clients_.setOffline(control.client, id);
-  act(CloseControl{id});
+  act(CloseControl{id, silent});
 }
 
 void Broker::on(Now, ControlId id, Control& control, Unregister&) {
@@ -105,7 +105,7 @@ void Broker::handleTick(Now now) {
     Control& control = controls_[static_cast<std::uint64_t>(id)];
     act(Send{id, ErrorMessage{Errc::timed_out, "nothing heard for too long"}});
     const ClientId client = control.client;
-    close(id, control);
+    close(id, control, true);
     if (client.empty()) continue;
     // A machine that sleeps comes back to its data channels, whose ends its kernel has kept.
     removeSessionsOf(client, "the peer fell silent", Which::udpOnly);

@@ -49,6 +49,7 @@ struct Send {
 /// After what was sent to it before has been written.
 struct CloseControl {
   ControlId control;
+  bool silent = false;  ///< nothing comes from there: what waits for its acknowledgement would keep the end from arriving
 };
 struct Pair {
   SessionId session;
@@ -174,7 +175,7 @@ class Broker {
   void removeSessionsOf(const ClientId& id, std::string_view reason, Which which = Which::all);
   /// At the next tick: the refusal travels on another connection and should be there first.
   void dropSoon(ChannelId channel) { refused_.push_back(channel); }
-  void close(ControlId id, Control& control);
+  void close(ControlId id, Control& control, bool silent = false);
   void act(Action action) { actions_.push_back(std::move(action)); }
 
   BrokerConfig config_;

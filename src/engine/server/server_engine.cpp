@@ -329,7 +329,10 @@ void ServerEngine::perform(relay::Send action) {
 
 void ServerEngine::perform(relay::CloseControl action) {
   const auto it = controls_.find(static_cast<std::uint64_t>(action.control));
-  if (it != controls_.end()) std::shared_ptr{it->second}->close(1000, "");
+  if (it == controls_.end()) return;
+  const std::shared_ptr channel = it->second;
+  if (action.silent) return channel->reset("nothing heard for too long");
+  channel->close(1000, "");
 }
 
 void ServerEngine::perform(relay::Pair action) {
