@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """A crowd that never proves anything presses on the port: those who belong there feel nothing, and status tells of it."""
+import contextlib
 import hashlib
 import json
 import select
@@ -271,9 +272,13 @@ class SmallLimits(PressureTest):
         with connect(port) as user:
             roundtrip(user, b"before")
             self.strangers(server, 200)
-            for _ in range(10):
-                with connect(port) as newcomer:
+            served = 0
+            for _ in range(12):
+                # Who makes room is drawn by lot among all that have proved nothing yet: that may be a newcomer's data channel, too.
+                with contextlib.suppress(OSError), connect(port) as newcomer:
                     roundtrip(newcomer, b"hello")
+                    served += 1
+            self.assertGreaterEqual(served, 10)
             roundtrip(user, b"after")
             limit = self.limit(server, "max-connections")
             self.assertLessEqual(limit["now"], 60)
