@@ -169,7 +169,7 @@ void Broker::replace(ControlId old, const ClientId& name) {
   if (it == controls_.end()) return;
   act(Send{old, ErrorMessage{Errc::kicked, "another connection registered the id " + name.str()}});
   it->second.closing = true;
-  act(CloseControl{old, false});
+  act(CloseControl{old});
 }
 
 TokenTable::Added Broker::handleAddToken(Now now, Token token) {

@@ -59,6 +59,18 @@ TEST_CASE("60 s of silence is death", "[relay][broker][time]") {
   CHECK(f.pass(1h, {b}).none());
 }
 
+TEST_CASE("a control channel is reset for its silence only", "[relay][broker][time]") {
+  BrokerFixture f;
+  f.join("A");
+  const auto silent = f.tick(200s).of<CloseControl>();
+  REQUIRE(silent.size() == 1);
+  CHECK(silent[0].silent);
+  const ControlId b = f.join("B");
+  const auto left = f.say(b, Unregister{}).of<CloseControl>();
+  REQUIRE(left.size() == 1);
+  CHECK_FALSE(left[0].silent);
+}
+
 TEST_CASE("who comes back from a silence in time finds its sessions", "[relay][broker][time]") {
   for (const bool closedMeanwhile : {false, true}) {
     BrokerFixture f;
