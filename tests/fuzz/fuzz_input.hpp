@@ -52,4 +52,16 @@ class Input {
   std::span<const std::uint8_t> rest_;
 };
 
+/// The choices of a model (an interface with below()) are the input's.
+template <class Choices>
+class InputChoices final : public Choices {
+ public:
+  explicit InputChoices(Input input) : input_(input) {}
+  std::size_t below(std::size_t limit) override { return input_.below(limit); }
+  bool empty() const { return input_.empty(); }
+
+ private:
+  Input input_;
+};
+
 }  // namespace chuantou::fuzz

@@ -4,22 +4,8 @@
 
 using namespace chuantou;
 
-namespace {
-
-class InputChoices final : public test::LeaseChoices {
- public:
-  explicit InputChoices(fuzz::Input input) : input_(input) {}
-  std::size_t below(std::size_t limit) override { return input_.below(limit); }
-  bool empty() const { return input_.empty(); }
-
- private:
-  fuzz::Input input_;
-};
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  InputChoices choices{fuzz::Input{data, size}};
+  fuzz::InputChoices<test::LeaseChoices> choices{fuzz::Input{data, size}};
   try {
     test::LeaseModel model{choices};
     for (int step = 0; step < 2000 && !choices.empty(); ++step) model.step();

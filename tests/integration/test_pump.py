@@ -37,6 +37,18 @@ class Pump(IntegrationTest):
         self.addCleanup(user.close)
         return user, through
 
+    def open_held(self):
+        """The same to a service that leaves its connections to the test, until it is done with them."""
+        there = queue.Queue()
+        done = threading.Event()
+        self.addCleanup(done.set)
+
+        def serve(connection):
+            there.put(connection)
+            done.wait(seconds(120))
+
+        return *self.open(serve), there, done
+
     def test_the_user_closes_its_half_first(self):
         """As HTTP/1.0 and `ssh host cat` do: all of the request, its end, then the answer."""
         request = random_bytes(2_000_000)
@@ -168,15 +180,7 @@ class Pump(IntegrationTest):
     def test_back_pressure(self):
         """A reader that stops reading stops the writer, in both directions; nothing is lost, and memory stays bounded."""
         block = random_bytes(4_000_000)
-        there = queue.Queue()
-        done = threading.Event()
-
-        def serve(connection):
-            there.put(connection)
-            done.wait(seconds(120))
-
-        user, through = self.open(serve)
-        self.addCleanup(done.set)
+        user, through, there, done = self.open_held()
         user.sendall(b"x")
         service_side = there.get(timeout=seconds(10))
         recv_exactly(service_side, 1)
@@ -217,15 +221,7 @@ class Pump(IntegrationTest):
 
     def test_a_writer_that_is_stopped_and_gives_up(self):
         """The user goes while all that it wrote waits for a service that does not read: this one learns of it."""
-        there = queue.Queue()
-        done = threading.Event()
-
-        def serve(connection):
-            there.put(connection)
-            done.wait(seconds(120))
-
-        user, through = self.open(serve)
-        self.addCleanup(done.set)
+        user, through, there, _ = self.open_held()
         port = through.port(self.service.port)
         for _ in range(3):
             service_side = there.get(timeout=seconds(10))
