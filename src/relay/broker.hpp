@@ -169,6 +169,11 @@ class Broker {
   Session* sessionOf(const Control& control, const wire::SessionRef& ref, Side* side);
   void tellOther(const Session& session, Side from, wire::MessageToClient message);
   void placeChannel(Session& session, Side side, ChannelId channel);
+  void noLongerAwaited(const Session& session);
+  /// What a target is told of sessions of its own; the caller adds them.
+  wire::IncomingRequest requestOf(const ClientRecord& initiator, const ClientRecord& target) const;
+  /// What a client was told by its last control channel may be lost with it, or with its process.
+  void tellAgain(const ClientRecord& target);
   void removeSession(Session& session);
   enum class Which { all, udpOnly };
   void endSilent(Now now);

@@ -157,11 +157,9 @@ void Broker::on(Now now, ControlId id, Control& control, Register& m) {
   response.heartbeatTimeoutMs = inMs(config_.heartbeatTimeout);
   act(Send{id, std::move(response)});
   // What another client of the name had open is not this one's.
-  if (!sameClient) {
-    removeSessionsOf(*name, "the peer is another one now");
-  } else if (registered.replaced) {
-    removeSessionsOf(*name, "the peer registered again", Which::udpOnly);
-  }
+  if (!sameClient) return removeSessionsOf(*name, "the peer is another one now");
+  if (registered.replaced) removeSessionsOf(*name, "the peer registered again", Which::udpOnly);
+  tellAgain(*clients_.find(*name));
 }
 
 void Broker::replace(ControlId old, const ClientId& name) {

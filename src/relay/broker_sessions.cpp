@@ -7,6 +7,15 @@ namespace chuantou::relay {
 
 using namespace wire;
 
+namespace {
+
+/// For the target's data channel; sessions of UDP have none.
+bool waitsForTarget(const Session& session) {
+  return session.transport == Transport::tcp && !session.joined && !session.channel[static_cast<std::size_t>(Side::target)];
+}
+
+}  // namespace
+
 void Broker::rejectAll(ControlId to, const std::vector<DataKey>& keys, Errc code, const std::string& reason) {
   RejectSession reject;
   reject.code = code;
@@ -26,14 +35,11 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
   ClientRecord* own = clients_.find(control.client);
   if (!own) return;
 
-  IncomingRequest incoming;
-  incoming.fromClientId = control.client.str();
+  IncomingRequest incoming = requestOf(*own, *target);
   incoming.remotePort = m.remotePort;
   incoming.remoteHost = m.remoteHost;
   incoming.transport = m.transport;
   incoming.plain = m.plain;
-  incoming.fromKey = PeerKey{own->proved.key, own->proved.temporaryKey};
-  incoming.sameGroup = own->proved.group == target->proved.group;
   CreateSession created;
   created.peerClientId = name->str();
   created.remotePort = m.remotePort;
@@ -54,8 +60,11 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
       doubled.push_back(key);
       continue;
     }
+    session->host = m.remoteHost;
+    session->plain = m.plain;
     ++own->sessions;
     ++target->sessions;
+    if (!session->udp) ++target->awaited;
     ++stats_.sessions;
     pairing_.emplace_back(now.at + config_.pairingTimeout, session->id);
     made.push_back(session->id);
@@ -88,13 +97,43 @@ void Broker::on(Now now, ControlId id, Control& control, ConnectRequest& m) {
   }
 }
 
+IncomingRequest Broker::requestOf(const ClientRecord& initiator, const ClientRecord& target) const {
+  IncomingRequest incoming;
+  incoming.fromClientId = initiator.id.str();
+  incoming.fromKey = PeerKey{initiator.proved.key, initiator.proved.temporaryKey};
+  incoming.sameGroup = initiator.proved.group == target.proved.group;
+  return incoming;
+}
+
+void Broker::tellAgain(const ClientRecord& target) {
+  if (target.awaited == 0) return;
+  for (const auto& waiting : pairing_) {
+    const Session* session = sessions_.find(waiting.second);
+    if (!session || !waitsForTarget(*session) || session->clientOf(Side::target) != target.id) continue;
+    const ClientRecord* initiator = clients_.find(session->clientOf(Side::initiator));
+    if (!initiator) continue;
+    IncomingRequest incoming = requestOf(*initiator, target);
+    incoming.remotePort = session->port;
+    incoming.remoteHost = session->host;
+    incoming.transport = session->transport;
+    incoming.plain = session->plain;
+    incoming.sessions.push_back(SessionRef{session->id, session->keyOf(Side::target), {}});
+    act(Send{*target.control, std::move(incoming)});
+  }
+}
+
 void Broker::handleDataChannel(Now now, ChannelId channel, const DataKey& key) {
   if (const auto place = sessions_.takeKey(key)) return placeChannel(*place->session, place->side, channel);
   if (const auto evicted = waiting_.add(key, channel, now.at)) act(DropChannel{*evicted});
 }
 
+void Broker::noLongerAwaited(const Session& session) {
+  if (ClientRecord* target = clients_.find(session.clientOf(Side::target))) --target->awaited;
+}
+
 void Broker::placeChannel(Session& session, Side side, ChannelId channel) {
   session.channel[static_cast<std::size_t>(side)] = channel;
+  if (side == Side::target) noLongerAwaited(session);
   proved_.push_back(channel);
   if (!session.channel[0] || !session.channel[1]) return;
   session.joined = true;
@@ -167,6 +206,7 @@ void Broker::removeSession(Session& session) {
     }
   }
   if (session.udp) act(RemoveUdp{*session.udp});
+  if (waitsForTarget(session)) noLongerAwaited(session);
   for (const ClientId& client : session.client) {
     ClientRecord* record = clients_.find(client);
     if (record && record->sessions > 0) --record->sessions;

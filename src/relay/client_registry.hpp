@@ -30,6 +30,7 @@ struct ClientRecord {
   TimePoint since{};
   std::int64_t registeredAtMs = 0;
   std::size_t sessions = 0;  ///< as initiator or target
+  std::size_t awaited = 0;   ///< TCP sessions that wait for its data channel, as target
   std::optional<TimePoint> sessionsEndAt;  ///< it fell silent, and did not come back yet
   std::uint64_t departure = 0;  ///< the registry's: its place among those offline; 0: online
 };

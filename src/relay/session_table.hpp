@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <unordered_map>
 
 #include "base/ids.hpp"
@@ -24,6 +25,8 @@ struct Session {
   std::array<DataKey, 2> key;
   std::array<std::optional<ChannelId>, 2> channel;
   std::uint16_t port = 0;
+  std::string host;    ///< as the initiator gave it; for a target that is told again
+  bool plain = false;  ///< without encryption; likewise
   wire::Transport transport = wire::Transport::tcp;
   std::optional<UdpSession> udp;  ///< the initiator's number; the target's is peerOf() it
   TimePoint createdAt{};

@@ -203,8 +203,8 @@ class Frozen(IntegrationTest):
         self.port = self.a.local_port(f"B:{self.service.port}")
 
     def freeze(self, daemon):
-        daemon.process.signal(signal.SIGSTOP)
-        self.addCleanup(daemon.process.signal, signal.SIGCONT)
+        daemon.process.freeze()
+        self.addCleanup(daemon.process.thaw)
 
     def works(self):
         with connect(self.port, timeout=1) as user:
@@ -217,7 +217,7 @@ class Frozen(IntegrationTest):
         self.freeze(self.relay)
         for client, _, mark in marks:
             client.log.wait("nothing heard for too long", after=mark, timeout=10)
-        self.relay.process.signal(signal.SIGCONT)
+        self.relay.process.thaw()
         for client, mark, _ in marks:
             client.wait_registered(after=mark)
         wait_until(self.works, "new connections work")
@@ -235,7 +235,7 @@ class Frozen(IntegrationTest):
             wait_until(lambda: clients() == ["A"], "the server gives the frozen client up", interval=0.1)
             expect_reset(user, timeout=20)
         mark = self.b.process.out.mark()
-        self.b.process.signal(signal.SIGCONT)
+        self.b.process.thaw()
         self.b.wait_registered(after=mark)
         wait_until(self.works, "new connections work")
 

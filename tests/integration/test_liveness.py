@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Peers that vanish, sleep and come back by another way: found within 10 s on both sides, back at once, nothing lost that could be kept."""
 import json
-import signal
 import threading
 import time
 import unittest
@@ -32,8 +31,8 @@ class Liveness(IntegrationTest):
         self.assertLessEqual(took, seconds(limit), what)
 
     def freeze(self, daemon):
-        daemon.process.signal(signal.SIGSTOP)
-        self.addCleanup(daemon.process.signal, signal.SIGCONT)
+        daemon.process.freeze()
+        self.addCleanup(daemon.process.thaw)
 
 
 class Asleep(Liveness):
@@ -62,7 +61,7 @@ class Asleep(Liveness):
             wait_until(lambda: self.online() == ["A"], "the server finds the sleeper", timeout=FOUND_WITHIN)
             self.within(FOUND_WITHIN, begin, "found by the server")
             time.sleep(max(0, begin + self.NAP - time.monotonic()))  # the nap is what is tested
-            self.b.process.signal(signal.SIGCONT)
+            self.b.process.thaw()
             awake = time.monotonic()
             self.b.log.wait(r"awake after (2[5-9]|3\d) s", after=log)
             self.b.wait_registered(after=mark)
@@ -79,7 +78,7 @@ class Asleep(Liveness):
             mark, log = self.b.process.out.mark(), self.b.log.mark()
             self.freeze(self.b)
             time.sleep(5)  # the nap is what is tested
-            self.b.process.signal(signal.SIGCONT)
+            self.b.process.thaw()
             self.b.log.wait("awake after", after=log)
             roundtrip(user, b"after")
             self.assertTrue(self.works())
@@ -97,7 +96,7 @@ class Asleep(Liveness):
                 client.log.wait("nothing heard for too long", after=log, timeout=FOUND_WITHIN + 2)
                 self.within(FOUND_WITHIN, begin, f"found by {client.id}")
             user.sendall(b"meanwhile")
-            self.relay.process.signal(signal.SIGCONT)
+            self.relay.process.thaw()
             again = time.monotonic()
             for client, mark, _ in marks:
                 client.wait_registered(after=mark)

@@ -3,7 +3,6 @@
 import collections
 import concurrent.futures
 import os
-import signal
 import sys
 import threading
 import time
@@ -101,9 +100,9 @@ class Storm:
 
     def sleep(self):
         process = self.chance.choice([self.rig.a, self.rig.b, self.rig.relay]).process
-        process.signal(signal.SIGSTOP)
+        process.freeze()
         threading.Event().wait(self.chance.uniform(0.1, 2))
-        process.signal(signal.SIGCONT)
+        process.thaw()
 
     def slow_way(self):
         door = self.door()

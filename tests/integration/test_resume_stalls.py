@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Paths that die without a word, programs that sleep, and connections whose patience ends."""
 import json
-import signal
 import threading
 import time
 
@@ -117,15 +116,15 @@ class Sleepers(IntegrationTest):
             rig.transfers.wait_moving(streams[name][:4], 50_000)
         sleepers = [{"A": rig.a, "B": rig.b, "server": rig.relay}[name].process for name, rig in rigs.items()]
         for each in sleepers:
-            each.signal(signal.SIGSTOP)
-            self.addCleanup(each.signal, signal.SIGCONT)
+            each.freeze()
+            self.addCleanup(each.thaw)
         end = time.monotonic() + seconds(ASLEEP)
         while time.monotonic() < end:
             for rig in rigs.values():
                 rig.transfers.check()
             threading.Event().wait(0.1)
         for each in sleepers:
-            each.signal(signal.SIGCONT)
+            each.thaw()
         for name, rig in rigs.items():
             begin = time.monotonic()
             rig.goes_on(streams[name][:4])
@@ -250,6 +249,22 @@ class Patience(IntegrationTest):
             times = self.ended(self.beside(name, streams), 15)
             print(f"{name}: {max(0, max(times) - begin):.1f} s after its return", end=" ", flush=True)
             rig.transfers.wait_done([fresh], 20)
+
+    def test_a_client_that_died_with_a_request(self):
+        """The server had told it of a connection, and it was killed before it dialled: it is told again when it is back."""
+        rig = Rig(self, doors=False)
+        rig.b.process.freeze()
+        waiting = [rig.transfers.start(rig.port, 50_000, 50_000) for _ in range(2)]
+        wait_until(lambda: self.pairing(rig) >= 2, "the server waits for B's data channels", 10)
+        begin = time.monotonic()
+        rig.b.kill()
+        rig.b.start()
+        rig.transfers.wait_done(waiting, 8)
+        print(f"after {time.monotonic() - begin:.1f} s", end=" ", flush=True)
+
+    def pairing(self, rig):
+        sessions = json.loads(rig.relay.command("sessions", "--json").stdout)["sessions"]
+        return sum(each["state"] == "pairing" for each in sessions)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """The same id registering twice, with the same key: the new one takes over, the old one is told, sessions go on."""
-import signal
 
 from harness import Client, IntegrationTest, connect, main, random_bytes, recv_exactly, roundtrip, serve_echo, wait_until
 from harness.protocol import ControlChannel, Identity
@@ -121,8 +120,8 @@ class Takeover(IntegrationTest):
         b = self.client(server, "B")
         port = self.client(server, "A", f"B:{service.port}").local_port(f"B:{service.port}")
         # Stopped, the old program cannot close its connection: to the server it looks like a cut cable.
-        b.process.signal(signal.SIGSTOP)
-        self.addCleanup(b.process.signal, signal.SIGCONT)
+        b.process.freeze()
+        self.addCleanup(b.process.thaw)
         self.again(b)
 
         def works():

@@ -1,5 +1,6 @@
 """Programs: started in a process group of their own, read line by line, stopped for certain."""
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from .timing import seconds
+from .timing import seconds, wait_until
 
 #: Where Debian keeps daemons, which is not in everybody's PATH.
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
@@ -134,6 +135,21 @@ class Process:
     def signal(self, number):
         if self.running:
             self._popen.send_signal(number)
+
+    def freeze(self):
+        """SIGSTOP, and every thread of it has stopped: one that was running may go on for a while after the signal."""
+        self.signal(signal.SIGSTOP)
+        wait_until(lambda: not self.running or all(state in "TtZ" for state in self._thread_states()), f"{self.name} has stopped", 10)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def _thread_states(self):
+        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+            try:
+                yield (task / "stat").read_text().rpartition(")")[2].split()[0]
+            except FileNotFoundError:
+                pass  # a thread that has ended
 
     def kill(self):
         """The hard way, the whole group: what a power cut does."""

@@ -121,7 +121,7 @@ void BrokerModel::connects(Choices& choices, ControlId id) {
         if (one.id != other.id || !one.id || one.key != key || !other.key || *other.key == key)
           broken("what the sides were told");
         if (links_.count(*one.id) != 0) broken("a session id was used twice");
-        Link link{{from, m.toClientId},        {key, *other.key}, {}, m.transport == Transport::udp, {}, false,
+        Link link{{from, m.toClientId},        {key, *other.key}, {}, m.transport == Transport::udp, m.plain, {}, false,
                   at_ + config_.pairingTimeout};
         if (link.udp) {
           if (!one.udp || !other.udp ||

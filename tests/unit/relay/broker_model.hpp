@@ -50,7 +50,7 @@ class BrokerModel {
 
   struct Counts {
     std::size_t registrations = 0, takeovers = 0, sessions = 0, pairs = 0, udp = 0, dropped = 0, ended = 0, closed = 0;
-    std::size_t owned = 0, revoked = 0;
+    std::size_t owned = 0, revoked = 0, toldAgain = 0;
   };
   const Counts& counts() const noexcept { return counts_; }
 
@@ -85,6 +85,7 @@ class BrokerModel {
     DataKey key[2];
     std::optional<ChannelId> channel[2];
     bool udp = false;
+    bool plain = false;
     UdpSession number{};
     bool joined = false;
     TimePoint deadline{};
@@ -104,6 +105,7 @@ class BrokerModel {
   void registers(Choices& choices, ControlId id);
   wire::Register registration(Choices& choices, ControlId id) const;
   void joins(ControlId id, const std::string& name, const Proved& proved, const wire::RegisterResponse& response);
+  void isToldAgain(ControlId id, const std::string& name, const std::vector<Send>& sends);
   void operates(Choices& choices);
   void connects(Choices& choices, ControlId id);
   void answers(Choices& choices, ControlId id);

@@ -54,6 +54,7 @@ void BrokerModel::registers(Choices& choices, ControlId id) {
     if (good) {
       if (!m.clientId.empty() && response->assignedId != m.clientId) broken("another id was given");
       joins(id, response->assignedId, *proved, *response);
+      isToldAgain(id, response->assignedId, sends);
     } else if (!challenged) {
       close(id);
     }
@@ -95,6 +96,27 @@ void BrokerModel::joins(ControlId id, const std::string& name, const Proved& pro
   known_[name] = now;
   controls_[id].client = name;
   ++counts_.registrations;
+}
+
+/// Of what waits for it, whether or not it was told before.
+void BrokerModel::isToldAgain(ControlId id, const std::string& name, const std::vector<Send>& sends) {
+  std::set<SessionId> told, waiting;
+  for (const Send& send : sends) {
+    const auto* incoming = std::get_if<IncomingRequest>(&send.message);
+    if (!incoming) continue;
+    if (send.to != id || incoming->sessions.size() != 1) broken("a request that was told to another one");
+    const SessionRef& ref = incoming->sessions.front();
+    const Link& link = links_.at(*ref.id);
+    if (ref.key != link.key[1] || incoming->fromClientId != link.client[0] || incoming->plain != link.plain ||
+        incoming->fromKey.key != known_.at(link.client[0]).key)
+      broken("a request that was told again, and another one");
+    told.insert(*ref.id);
+  }
+  for (const auto& [session, link] : links_) {
+    if (link.client[1] == name && !link.udp && !link.joined && !link.channel[1]) waiting.insert(session);
+  }
+  if (told != waiting) broken("what a client is told again");
+  counts_.toldAgain += told.size();
 }
 
 /// What an operator does with names and tokens.

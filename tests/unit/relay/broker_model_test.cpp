@@ -24,13 +24,14 @@ void run(BrokerModel::Rules rules, std::uint64_t seed, int steps) {
   // Whatever the seed, every kind of event has happened often.
   const auto& counts = model.counts();
   CAPTURE(rules.token, rules.keyless, counts.registrations, counts.takeovers, counts.sessions, counts.pairs, counts.udp,
-          counts.dropped, counts.ended, counts.closed, counts.owned, counts.revoked);
+          counts.dropped, counts.ended, counts.closed, counts.owned, counts.revoked, counts.toldAgain);
   for (const std::size_t count :
        {counts.registrations, counts.sessions, counts.pairs, counts.udp, counts.dropped, counts.ended, counts.closed}) {
     CHECK(count > static_cast<std::size_t>(steps) / 1000);
   }
   CHECK(counts.takeovers > 10);
   CHECK(counts.owned > 50);
+  CHECK(counts.toldAgain > 5);
   if (rules.token) CHECK(counts.revoked > 50);
 }
 

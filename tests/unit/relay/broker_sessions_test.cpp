@@ -7,6 +7,8 @@ using namespace chuantou::relay;
 using chuantou::relay::test::Actions;
 using chuantou::relay::test::BrokerFixture;
 using chuantou::relay::test::keyOf;
+using chuantou::relay::test::publicKey;
+using chuantou::relay::test::tokens;
 using namespace std::chrono_literals;
 
 TEST_CASE("a request makes a session and tells both sides", "[relay][broker][sessions]") {
@@ -108,6 +110,48 @@ TEST_CASE("two data channels make a pair, whichever is first", "[relay][broker][
     CHECK(f.actions().none());
     CHECK(f.pass(1h, {a, b}).none());
   }
+}
+
+TEST_CASE("what a client was told may be lost with its control channel: who returns is told again", "[relay][broker][sessions]") {
+  for (const bool hungUp : {true, false}) {
+    BrokerFixture f;
+    const ControlId a = f.join("A");
+    const ControlId b = f.join("B");
+    auto request = f.request("B", {keyOf(1), keyOf(2)});
+    request.remoteHost = "db.local";
+    request.plain = true;
+    const auto told = f.say(a, request).one<IncomingRequest>(b);
+    f.say(a, f.request("B", {keyOf(3)}, Transport::udp));
+    f.arrive(*told.sessions[0].key);  // this one is on its way
+    if (hungUp) f.hangUp(b);
+    const ControlId again = f.open();
+    const Actions did = f.say(again, f.registration("B"));
+    const auto incoming = did.one<IncomingRequest>(again);
+    CHECK(incoming.fromClientId == "A");
+    CHECK(incoming.remotePort == 3000);
+    CHECK(incoming.remoteHost == "db.local");
+    CHECK(incoming.plain);
+    REQUIRE(incoming.sessions.size() == 1);
+    CHECK(incoming.sessions[0].id == told.sessions[1].id);
+    CHECK(incoming.sessions[0].key == told.sessions[1].key);
+    f.arrive(keyOf(2));
+    CHECK(f.arrive(*incoming.sessions[0].key).did.of<Pair>().size() == 1);
+    f.hangUp(again);
+    const ControlId third = f.open();
+    CHECK(f.say(third, f.registration("B")).sent<IncomingRequest>(third).empty());  // it has answered
+  }
+}
+
+TEST_CASE("who is told again is the same client", "[relay][broker][sessions]") {
+  BrokerFixture f{tokens({})};
+  const ControlId a = f.join(BrokerFixture::Who{"A", publicKey(1)});
+  const ControlId b = f.join(BrokerFixture::Who{"B", publicKey(2), true});
+  f.connect(a, "B", b, keyOf(1));
+  f.hangUp(b);
+  const ControlId other = f.open();
+  const Actions did = f.answer(other, {"B", publicKey(3), true});
+  CHECK(did.sent<IncomingRequest>(other).empty());
+  CHECK(did.one<SessionClosed>(a).sessions.size() == 1);
 }
 
 TEST_CASE("a data channel may come before its request", "[relay][broker][sessions][waiting]") {
