@@ -166,18 +166,20 @@ void CarriedStream::handle(const Frame& frame) {
   const wire::FrameType type = frame.header.type;
   const bool unanswered = core_.awaitsAnswer();
   if (unanswered && type == wire::FrameType::reject) return onReject(frame);
-  const bool late = type == wire::FrameType::ack || type == wire::FrameType::reset || type == wire::FrameType::window || type == wire::FrameType::ackEvery;
+  const bool late = type == wire::FrameType::ack || type == wire::FrameType::reset || type == wire::FrameType::window ||
+                    type == wire::FrameType::ackEvery || (type == wire::FrameType::pong && core_.resuming());
   if (unanswered && late) return carrier_->handleForBehind(frame);
   using Event = stream::ResumableStream::Event;
   switch (core_.handle(Clock::now(), frame.header, frame.payload)) {
     case Event::none:
       return;
     case Event::fin:
-      return core_.ackDue() ? sendMore() : void();
+      return core_.ackDue() || core_.lastAckMayWait() ? sendMore() : void();
     case Event::answered:
     case Event::resumed: {
       carrier_->onAnswered();
       carrier_->confirmBehind();
+      lastAck_ = LastAck::none;
       if (type == wire::FrameType::resumed) resumed();
       if (core_.answered()) onAnswered();
       return wakeWriter();
@@ -250,6 +252,7 @@ CarriedStream::Sent CarriedStream::sendSome() {
   if (frames.empty()) return Sent::nothing;
   if (line.write(frames, core_.hasMore()) != FrameLine::State::ok) return Sent::failed;
   if (switching && !core_.switchOwed()) migration_->said = true;
+  if (core_.hasAnsweredHere()) out()->confirmToOther();
   return Sent::some;
 }
 
@@ -300,6 +303,7 @@ void CarriedStream::onLineWritable() {
 
 void CarriedStream::flushLazy() {
   lazy_ = false;
+  sayLastAck();
   core_.wantAck();
   sendMore();
 }
@@ -312,19 +316,26 @@ void CarriedStream::attachTo(std::shared_ptr<StreamCarrier> carrier) {
   left_.reset();
   carrier_ = std::move(carrier);
   gone_ = false;
+  if (!core_.awaitsAnswer()) lastAck_ = LastAck::none;
   sendMore();
   wakeReader();
   readInBackground();
   if (!congested()) wakeWriter();
 }
 
-/// Both sides have said their last word: the next stream may have the carrier.
+/// Both sides have said their last word, or nearly: the next stream may have the carrier.
 void CarriedStream::leaveIfDone() {
-  if (!carrier_ || migration_ || !core_.leavable() || carrier_->line().queued() > 0) return;
+  if (!carrier_ || migration_ || carrier_->line().queued() > 0) return;
+  const bool ackWaits = core_.lastAckMayWait();
+  if (!ackWaits && !core_.leavable()) return;
   const auto self = shared_from_this();
   const auto carrier = detach();
   gone_ = true;
-  if (core_.confirmed()) {
+  if (ackWaits) {
+    lastAck_ = LastAck::owed;
+    if (!std::exchange(lazy_, true)) context_.streams.flushSoon(self);
+  }
+  if (core_.confirmed() && !ackWaits) {
     becomeOver();
   } else {
     left_ = carrier;
@@ -390,7 +401,7 @@ void CarriedStream::onCarrierBroken(const char* why) {
   const bool known = stalled();  // the carrier was to mend it, and has not
   dropCarrier();
   if (over_) return;
-  if (core_.resetReceived() || (core_.confirmed() && core_.finReceived())) {
+  if (core_.resetReceived() || (core_.confirmed() && core_.finReceived() && lastAck_ == LastAck::none)) {
     becomeOver();
     return wakeReader();
   }
@@ -400,14 +411,37 @@ void CarriedStream::onCarrierBroken(const char* why) {
 
 bool CarriedStream::handleBehind(const Frame& frame) {
   core_.handle(Clock::now(), frame.header, frame.payload);
-  if (!core_.confirmed()) return false;
+  if (!core_.confirmed() || lastAck_ != LastAck::none) return false;
   becomeOver();
   return true;
 }
 
+/// True: it is over. A target still owes its ACK when the initiator's next stream has confirmed its own bytes.
+bool CarriedStream::onConfirmed() {
+  if (lastAck_ == LastAck::owed) return false;
+  becomeOver();
+  return true;
+}
+
+/// An initiator whose next OPEN is lost resumes the stream, or the other side would wait for it. A target that is asked for a
+/// stream that is over says so, and that is enough.
+void CarriedStream::onLastAckImplied() {
+  if (lastAck_ != LastAck::owed) return;
+  lastAck_ = LastAck::implied;
+  if (role_ == Role::target) becomeOver();
+}
+
+void CarriedStream::sayLastAck() {
+  if (lastAck_ != LastAck::owed) return;
+  const auto carrier = left_.lock();
+  if (!carrier || !carrier->line().sendFrame(wire::encodePosition(wire::FrameType::ack, core_.position()))) return;
+  becomeOver();
+}
+
 void CarriedStream::onLostBehind() {
   if (over_ || carrier_) return;
-  if (core_.confirmed()) return becomeOver();
+  if (core_.confirmed() && (lastAck_ == LastAck::none || patience_ <= Millis{0})) return becomeOver();
+  lastAck_ = LastAck::lost;
   gone_ = false;
   lostAt_ = detachedAt_ = Clock::now();
   onDetached();
@@ -428,8 +462,9 @@ void CarriedStream::giveUp(const Error& error) {
 }
 
 void CarriedStream::endNow() {
-  if (over_) return;
   const auto self = shared_from_this();
+  sayLastAck();
+  if (over_) return;
   if (!error_) error_ = Error{Errc::stopped, "the client"};
   sayReset();
   becomeOver();
@@ -484,6 +519,7 @@ void CarriedStream::suspect() {
 }
 
 void CarriedStream::resumed() {
+  if (core_.endedBothWays() && core_.confirmed()) return;  // for its last word only: nobody has waited
   ++resumes_;
   lostTime_ = lostTime(Clock::now());
   lostAt_ = TimePoint{};

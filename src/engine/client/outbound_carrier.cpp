@@ -164,6 +164,7 @@ void OutboundCarrier::handOverSecure() {
   context_.trust.onProved(target_.peer, *told_);  // again: it may have been forgotten while the carrier waited
   ++watch_;
   hasServed_ = true;
+  confirmToOther();
   const auto first = std::exchange(first_, {});
   if (!first.empty() && !secure_->sendFrame(first)) {
     fail(Error{Errc::connection_lost, toString(target_)});
@@ -208,10 +209,16 @@ void OutboundCarrier::drop() {
   loseBehind();
 }
 
+void OutboundCarrier::retire() {
+  if (!finished_) acknowledgeForBehind();
+  drop();
+}
+
 void OutboundCarrier::onStreamLeft(bool free) {
   const auto home = home_.lock();
-  if (free && home && !finished_) return home->giveBack(shared_from_this());
-  drop();
+  if (!free) return drop();
+  if (home && !finished_) return home->giveBack(shared_from_this());
+  retire();
 }
 
 void OutboundCarrier::onAnswered() {

@@ -13,6 +13,8 @@ constexpr std::chrono::seconds kUntilAllAreBack{3};
 
 /// A stream that has not been opened waits only for the server.
 constexpr Millis kPatienceToOpen{15'000};
+/// A server that dies refuses data channels before it is known that the control channel is dead.
+constexpr std::chrono::seconds kUntilLossIsKnown{3};
 
 /// Whether the target of a stream may be reached again after this. A name that is not known may only not be known again yet.
 bool mayPass(Errc code) {
@@ -100,7 +102,9 @@ void OutboundStream::onCarrierFailed(const Error& error) {
   if (!mayPass(error.errc()) || patience_ <= Millis{0}) return fail(error);
   const bool mayBeBackSoon = (error.errc() == Errc::unknown_peer || error.errc() == Errc::peer_offline) && context_.link.reconnected() &&
                              Clock::now() - context_.link.registeredAt() < kUntilAllAreBack;
-  if (!opened && context_.link.registered() && !mayBeBackSoon) return fail(error);
+  const bool mayBeDying = (error.errc() == Errc::server_unreachable || error.errc() == Errc::connection_lost) &&
+                          Clock::now() - madeAt() < kUntilLossIsKnown;
+  if (!opened && context_.link.registered() && !mayBeBackSoon && !mayBeDying) return fail(error);
   lastFailure_ = error;
   backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kLastBackoff);
   retryAt_ = Clock::now() + backoff_ / 2 + backoff_ * static_cast<int>(context_.random.next() % 64) / 128;
@@ -149,7 +153,7 @@ void OutboundStream::onReject(const Frame& frame) {
 void OutboundStream::fail(const Error& error) {
   if (over()) return;
   const auto self = shared_from_this();
-  if (core_.answered() && !core_.aborted()) context_.streams.onGivenUp(*this, error);
+  if (core_.answered() && !core_.aborted() && !core_.confirmed()) context_.streams.onGivenUp(*this, error);
   const auto listener = listener_.lock();
   listener_.reset();
   if (listener) listener->onStreamFailed(error);

@@ -6,6 +6,7 @@ namespace chuantou::engine {
 
 void StreamCarrier::leaveBehind(std::shared_ptr<CarriedStream> stream) {
   confirmBehind();
+  loseBehind();
   behind_ = std::move(stream);
 }
 
@@ -14,7 +15,15 @@ void StreamCarrier::handleForBehind(const Frame& frame) {
 }
 
 void StreamCarrier::confirmBehind() {
-  if (const auto stream = std::exchange(behind_, nullptr)) stream->onConfirmed();
+  if (const auto stream = behind_; stream && stream->onConfirmed()) behind_.reset();
+}
+
+void StreamCarrier::confirmToOther() {
+  if (const auto stream = behind_) stream->onLastAckImplied();
+}
+
+void StreamCarrier::acknowledgeForBehind() {
+  if (const auto stream = behind_) stream->sayLastAck();
 }
 
 void StreamCarrier::forgetBehind(const CarriedStream& stream) {
