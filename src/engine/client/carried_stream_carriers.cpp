@@ -1,0 +1,145 @@
+// A carried stream and its carriers: how it gets one, goes over to the next while the present one lives, leaves one to the
+// stream that follows, and loses one.
+#include "engine/client/carried_stream.hpp"
+#include "engine/client/stream_registry.hpp"
+
+namespace chuantou::engine {
+
+void CarriedStream::attachTo(std::shared_ptr<StreamCarrier> carrier) {
+  const auto self = shared_from_this();
+  if (const auto before = left_.lock()) before->forgetBehind(*this);
+  left_.reset();
+  carrier_ = std::move(carrier);
+  gone_ = false;
+  if (!core_.awaitsAnswer()) lastAck_ = LastAck::none;
+  sendMore();
+  wakeReader();
+  readInBackground();
+  if (!congested()) wakeWriter();
+}
+
+/// Both sides have said their last word, or nearly: the next stream may have the carrier.
+void CarriedStream::leaveIfDone() {
+  if (!carrier_ || migration_ || carrier_->line().queued() > 0) return;
+  const bool ackWaits = core_.lastAckMayWait();
+  if (!ackWaits && !core_.leavable()) return;
+  const auto self = shared_from_this();
+  const auto carrier = detach();
+  gone_ = true;
+  if (ackWaits) {
+    lastAck_ = LastAck::owed;
+    if (!std::exchange(lazy_, true)) context_.streams.flushSoon(self);
+  }
+  if (core_.confirmed() && !ackWaits) {
+    becomeOver();
+  } else {
+    left_ = carrier;
+    carrier->leaveBehind(self);
+  }
+  carrier->onStreamLeft(true);
+}
+
+std::shared_ptr<StreamCarrier> CarriedStream::detach() {
+  ++readEpoch_;
+  ++writeEpoch_;
+  lineReadWait_ = lineWriteWait_ = false;
+  core_.detach();
+  detachedAt_ = Clock::now();
+  if (lostAt_ == TimePoint{}) lostAt_ = detachedAt_;
+  const auto carrier = std::exchange(carrier_, nullptr);
+  const auto migration = std::exchange(migration_, std::nullopt);
+  if (migration && migration->next) migration->next->onStreamLeft(false);
+  return carrier;
+}
+
+void CarriedStream::dropCarrier() {
+  if (!carrier_) return;
+  detach()->onStreamLeft(false);
+}
+
+// -------------------------------------------------------------------- migration
+
+void CarriedStream::migrateTo(std::shared_ptr<StreamCarrier> next) {
+  const auto self = shared_from_this();
+  if (!migration_) migration_.emplace();
+  migration_->next = std::move(next);
+  core_.switchOver();
+  sendMore();
+  if (!in() || lineReadWait_) return;
+  wakeReader();
+  readInBackground();
+}
+
+/// The other side says no more on the carrier.
+void CarriedStream::onSwitched() {
+  if (migration_ ? migration_->in : role_ == Role::initiator) return onViolation();
+  if (!migration_) migration_.emplace();
+  migration_->in = true;
+  ++readEpoch_;
+  lineReadWait_ = false;
+  endMigrationIfDone();
+}
+
+void CarriedStream::endMigrationIfDone() {
+  if (!migration_->next || !migration_->in || !migration_->out) return;
+  const auto self = shared_from_this();
+  const auto left = std::exchange(carrier_, std::move(migration_->next));
+  migration_.reset();
+  ++migrations_;
+  context_.streams.onMigrated(*this);
+  left->onStreamLeft(false);
+  leaveIfDone();
+}
+
+void CarriedStream::onCarrierBroken(const char* why) {
+  const auto self = shared_from_this();
+  const bool known = stalled();  // the carrier was to mend it, and has not
+  dropCarrier();
+  if (over_) return;
+  if (core_.resetReceived() || (core_.confirmed() && core_.finReceived() && lastAck_ == LastAck::none)) {
+    becomeOver();
+    return wakeReader();
+  }
+  if (!known) context_.streams.onStalled(*this, why);
+  onDetached();
+}
+
+bool CarriedStream::handleBehind(const Frame& frame) {
+  core_.handle(Clock::now(), frame.header, frame.payload);
+  if (!core_.confirmed() || lastAck_ != LastAck::none) return false;
+  becomeOver();
+  return true;
+}
+
+/// True: it is over. A target still owes its ACK when the initiator's next stream has confirmed its own bytes.
+bool CarriedStream::onConfirmed() {
+  if (lastAck_ == LastAck::owed) return false;
+  becomeOver();
+  return true;
+}
+
+/// An initiator whose next OPEN is lost resumes the stream, or the other side would wait for it. A target that is asked for a
+/// stream that is over says so, and that is enough.
+void CarriedStream::onLastAckImplied() {
+  if (lastAck_ != LastAck::owed) return;
+  lastAck_ = LastAck::implied;
+  if (role_ == Role::target) becomeOver();
+}
+
+void CarriedStream::sayLastAck() {
+  if (lastAck_ != LastAck::owed) return;
+  const auto carrier = left_.lock();
+  if (!carrier || !carrier->line().sendFrame(wire::encodePosition(wire::FrameType::ack, core_.position()))) return;
+  becomeOver();
+}
+
+void CarriedStream::onLostBehind() {
+  if (over_ || carrier_) return;
+  if (core_.confirmed() && (lastAck_ == LastAck::none || patience_ <= Millis{0})) return becomeOver();
+  lastAck_ = LastAck::lost;
+  gone_ = false;
+  lostAt_ = detachedAt_ = Clock::now();
+  onDetached();
+}
+
+}  // namespace chuantou::engine
