@@ -20,6 +20,8 @@ constexpr Phrase kStatus{"Show the state of the running client and its proxies",
 constexpr Phrase kClients{"List the clients that are registered at the server", "列出服务器上已注册的客户端"};
 constexpr Phrase kStreams{"List the forwarded connections: what carries each, and what became of it when its path was lost",
                           "列出转发的连接：各自的通路，以及断路后的恢复情况"};
+constexpr Phrase kAdmin{"Print the link that opens the admin page in a browser on this machine; whoever has it may do what you may",
+                        "输出在本机浏览器中打开管理页面的链接；持有该链接者拥有与您相同的权限"};
 constexpr Phrase kProxy{"Make, list and delete proxies", "创建、列出和删除代理"};
 constexpr Phrase kProxyCreate{"Open a local port that leads to a port of another client; it comes back at the next run",
                               "打开一个通向其他客户端端口的本地端口；下次运行时自动恢复"};
@@ -192,7 +194,7 @@ void addProxy(CLI::App& program, ClientOptions& options, Raw& raw) {
 
 void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   const Language language = options.language;
-  for (const auto& [name, help] : {std::pair{"status", kStatus}, std::pair{"clients", kClients}, std::pair{"streams", kStreams}}) {
+  for (const auto& [name, help] : {std::pair{"status", kStatus}, std::pair{"clients", kClients}, std::pair{"streams", kStreams}, std::pair{"admin", kAdmin}}) {
     CLI::App& command = addCommand(program, name, help, language);
     command.add_flag("--json", options.json, kJson.in(language));
     Flags{command, language}.common(options.dataDir, raw.lang);
@@ -254,6 +256,7 @@ ClientCommand chosenCommand(const CLI::App& program) {
   if (name == "status") return ClientCommand::status;
   if (name == "clients") return ClientCommand::clients;
   if (name == "streams") return ClientCommand::streams;
+  if (name == "admin") return ClientCommand::admin;
   if (name == "ping") return ClientCommand::ping;
   if (name == "netcheck") return ClientCommand::netcheck;
   if (name == "run") return ClientCommand::run;
