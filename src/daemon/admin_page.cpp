@@ -8,13 +8,13 @@ namespace {
 
 // Made by the build (CMakeLists.txt): constants, which take no memory until somebody asks for them.
 constexpr unsigned char kIndex[] = {
-#include "page/index.html.inc"
+#include "daemon/page/index.html.inc"
 };
 constexpr unsigned char kStyle[] = {
-#include "page/page.css.inc"
+#include "daemon/page/page.css.inc"
 };
 constexpr unsigned char kScript[] = {
-#include "page/page.js.inc"
+#include "daemon/page/page.js.inc"
 };
 
 struct File {

@@ -29,22 +29,22 @@ const chinese = {
   "What you see below is {0} old.": "以下内容是 {0}前的。",
   "Asking ctc …": "正在查询 ctc …",
   "Finding out, which takes up to 5 s …": "正在检测，最多需要 5 秒 …",
-  "checked {0} ago": "{0}前检测",
-  "this client": "本客户端", "server": "服务器", "reached by": "连接方式", "connected": "已连接",
+  "checked: {0}": "检测时间：{0}",
+  "client {0}": "客户端 {0}", "server": "服务器", "reached by": "连接方式", "connected": "已连接",
   "{0}, since {1}": "{0}，自 {1}", "round trip": "往返时间", "not measured yet": "尚未测量", "reconnects": "重连次数",
-  "last error": "最近错误", "connections": "连接", "{0} out, {1} in": "发起 {0} 个，接入 {1} 个", "traffic": "流量",
-  "{0} up, {1} down": "上行 {0}，下行 {1}", "interruptions": "中断", "key": "密钥", "running": "运行",
+  "last error": "最近错误", "connections": "连接", "{0} out, {1} in": "发起 {0} 个，接入 {1} 个", "traffic (ended)": "流量（已结束）",
+  "interruptions": "中断", "key": "密钥", "running": "运行",
   "{0} (ctc {1}, process {2})": "{0}（ctc {1}，进程 {2}）",
   "none so far": "尚无", "{0} times, {1} lost; {2} resumed, {3} given up": "{0} 次，共 {1}；恢复 {2}，放弃 {3}",
-  "On this machine": "本机", "Leads to": "通向", "State": "状态", "Connections": "连接", "Traffic": "流量", "Protocol": "协议",
-  "ready": "就绪", "in use": "使用中", "{0} failed": "失败 {0} 次", "{0} now, {1} so far": "当前 {0}，累计 {1}",
+  "On this machine": "本机", "Leads to": "通向", "State": "状态", "Connections": "连接", "Traffic": "流量", "Traffic (ended)": "流量（已结束）", "Protocol": "协议",
+  "ready": "就绪", "in use": "使用中", "{0} now, {1} so far": "当前 {0}，累计 {1}", "{0} now, {1} so far, {2} failed": "当前 {0}，累计 {1}，失败 {2}",
   "not encrypted": "未加密", "No port is forwarded. One is made with `ctc proxy create`.": "没有转发的端口。用 `ctc proxy create` 创建。",
-  "Connection": "连接", "from here to {0}": "由本机发往 {0}", "from {0} to here": "由 {0} 发往本机", "Carried by": "通路", "Age": "已存在",
+  "Connection": "连接", "from here to {0}": "由本机发往 {0}", "from {0} to port {1} here": "由 {0} 发往本机端口 {1}", "Carried by": "通路", "Age": "已存在",
   "Resumed": "恢复", "Moved": "迁移", "Sent again": "重发", "Lost time": "中断时间",
   "No connection is open.": "没有打开的连接。", "{0} more: `ctc streams --json`": "还有 {0} 个：`ctc streams --json`",
   "{0} told to move at {1}": "{1} 已通知 {0} 个连接迁移",
   "Way": "通路", "Over": "经由", "Now": "当前", "Worked": "成功", "Took": "耗时", "Last failure": "最近失败",
-  "works": "可用", "fails": "不可用", "{0} of {1} ({2} %)": "{1} 次中 {0} 次（{2} %）",
+  "works": "可用", "fails": "不可用", "{0} of {1} ({2}\u00a0%)": "{1} 次中 {0} 次（{2}\u00a0%）",
   "No way was tried yet.": "尚未尝试。", "No peer was reached yet.": "尚未连接其他客户端。",
   "Peer": "客户端", "Known since": "记住时间", "Key": "密钥", "registered": "已注册", "not there": "不在线", "unknown": "未知",
   "No peer is known yet; each is remembered at its first encrypted connection.": "还没有记住任何客户端；首次加密连接时会自动记住。",
@@ -61,20 +61,20 @@ let busy = false;
 let rounds = 0;
 let seenAt = 0;  // when ctc last answered
 
-// --- Text ---
+// --- Text: numbers and their units do not part (U+00A0) ---
 
 function duration(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
-  if (s < 10) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} m ${s % 60} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} m`;
-  return `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
+  if (s < 10) return `${(Math.max(0, ms) / 1000).toFixed(1)}\u00a0s`;
+  if (s < 60) return `${s}\u00a0s`;
+  if (s < 3600) return `${Math.floor(s / 60)}\u00a0m ${s % 60}\u00a0s`;
+  if (s < 86400) return `${Math.floor(s / 3600)}\u00a0h ${Math.floor(s % 3600 / 60)}\u00a0m`;
+  return `${Math.floor(s / 86400)}\u00a0d ${Math.floor(s % 86400 / 3600)}\u00a0h`;
 }
 
 function roundTrip(us) {
   const ms = us / 1000;
-  return ms < 10 ? `${ms.toFixed(2)} ms` : ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return ms < 10 ? `${ms.toFixed(2)}\u00a0ms` : ms < 1000 ? `${ms.toFixed(1)}\u00a0ms` : `${(ms / 1000).toFixed(1)}\u00a0s`;
 }
 
 function bytes(count) {
@@ -84,16 +84,21 @@ function bytes(count) {
     count /= 1000;
     ++unit;
   }
-  return `${unit > 0 && count < 9.95 ? count.toFixed(1) : Math.round(count)} ${units[unit]}`;
+  return `${unit > 0 && count < 9.95 ? count.toFixed(1) : Math.round(count)}\u00a0${units[unit]}`;
 }
 
-const traffic = (up, down) => t("{0} up, {1} down", bytes(up), bytes(down));
+const traffic = (up, down) => `↑\u00a0${bytes(up)} ↓\u00a0${bytes(down)}`;
 const hostPort = (host, port) => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
-const when = (ms) => new Date(ms).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+/** The day where it is not today, and the time. */
+function when(ms) {
+  const date = new Date(ms);
+  const today = date.toDateString() === new Date().toDateString();
+  return date.toLocaleString(language, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+}
 
 // --- Into the page ---
 
-/** A coloured word: kind is "good", "warn" or "bad". */
+/** A coloured word, or a key: kind is "good", "warn", "bad" or "key". */
 const mark = (text, kind) => ({ text, kind });
 
 /** `value`: a text, in which `…` is a command, or a mark. Touches nothing where it stands already, so that a selection lives. */
@@ -104,7 +109,7 @@ function put(node, value) {
   node.said = said;
   if (kind) {
     const span = document.createElement("span");
-    span.className = `mark ${kind}`;
+    span.className = kind;
     span.textContent = text;
     node.replaceChildren(span);
   } else {
@@ -167,7 +172,6 @@ function fillTable(table, titles, rows, empty) {
     [...row.children].forEach((cell, index) => {
       cell.setAttribute("role", index ? "cell" : "rowheader");
       cell.dataset.title = titles[index];
-      cell.hidden = rows[number][index] === "";
       put(cell, rows[number][index]);
     });
   });
@@ -179,10 +183,11 @@ const kStateKinds = { registered: "good", connecting: "warn", reconnecting: "war
 
 function showStatus(s) {
   document.title = `${s.id} · ${s.stateText} · chuantou`;
-  put($("self"), s.id);
+  put($("self"), t("client {0}", s.id));
   put($("state"), mark(s.stateText, kStateKinds[s.state] || "bad"));
   const connected = s.state === "registered";
-  const pairs = [["this client", s.id], ["server", s.server]];
+  // Bytes are counted when a connection ends.
+  const pairs = [["server", s.server]];
   if (connected) {
     pairs.push(["reached by", s.way],
                ["connected", t("{0}, since {1}", duration(s.connectedForMs), when(Date.now() - s.connectedForMs))],
@@ -191,20 +196,21 @@ function showStatus(s) {
   pairs.push(["reconnects", s.reconnects]);
   if (s.lastError) pairs.push(["last error", s.lastError.message]);
   pairs.push(["connections", t("{0} out, {1} in", s.outboundActive, s.inboundActive)],
-             ["traffic", traffic(s.bytesUp, s.bytesDown)],
+             ["traffic (ended)", traffic(s.bytesUp, s.bytesDown)],
              ["interruptions", s.streams.stalls === 0 ? t("none so far") : t("{0} times, {1} lost; {2} resumed, {3} given up", s.streams.stalls,
                  duration(s.streams.lostTimeMs), s.streams.resumes, s.streams.givenUp)],
              ["running", t("{0} (ctc {1}, process {2})", duration(s.uptimeMs), s.version, s.pid)],
-             ["key", s.key]);
+             ["key", mark(s.key, "key")]);
   fillList($("connection"), pairs.map(([title, value]) => [t(title), value]));
 
-  fillTable($("proxies"), ["On this machine", "Leads to", "State", "Connections", "Traffic", "Protocol"].map((title) => t(title)),
+  fillTable($("proxies"), ["On this machine", "Leads to", "State", "Connections", "Traffic (ended)", "Protocol"].map((title) => t(title)),
       s.proxies.map((p) => [
         hostPort(p.localHost || "127.0.0.1", p.localPort) + (p.name ? ` (${p.name})` : ""),
         `${p.targetClientId}:${p.targetHost ? hostPort(p.targetHost, p.targetPort) : p.targetPort}`,
-        p.failedConnections > 0 ? mark(t("{0} failed", p.failedConnections), "warn")
-          : mark(p.activeConnections + p.activeFlows > 0 ? t("in use") : t("ready"), "good"),
-        t("{0} now, {1} so far", p.activeConnections, p.connections) + (p.activeFlows ? `, UDP ${p.activeFlows}` : ""),
+        p.activeConnections + p.activeFlows > 0 ? mark(t("in use"), "good")
+          : p.connections > 0 && p.failedConnections === p.connections ? mark(t("fails"), "bad") : mark(t("ready"), "good"),
+        t(p.failedConnections ? "{0} now, {1} so far, {2} failed" : "{0} now, {1} so far", p.activeConnections, p.connections, p.failedConnections)
+          + (p.activeFlows ? `, UDP ${p.activeFlows}` : ""),
         traffic(p.bytesUp, p.bytesDown),
         (p.protocol === "both" ? "tcp, udp" : p.protocol) + (p.encryption === "none" ? `, ${t("not encrypted")}` : ""),
       ]), t("No port is forwarded. One is made with `ctc proxy create`."));
@@ -218,7 +224,7 @@ function showStatus(s) {
 function wayRow(way) {
   const tries = way.successes + way.failures;
   return [way.kind, way.where, mark(way.ok ? t("works") : t("fails"), way.ok ? "good" : "bad"),
-          tries ? t("{0} of {1} ({2} %)", way.successes, tries, Math.floor(100 * way.successes / tries)) : "",
+          tries ? t("{0} of {1} ({2}\u00a0%)", way.successes, tries, Math.floor(100 * way.successes / tries)) : "",
           way.latencyUs > 0 ? roundTrip(way.latencyUs) : "", way.lastError];
 }
 
@@ -227,9 +233,9 @@ function showStreams(answer) {
   fillTable($("streams"),
       ["Connection", "State", "Carried by", "Age", "Traffic", "Resumed", "Moved", "Sent again", "Lost time"].map((title) => t(title)),
       shown.map((s) => [
-        s.direction === "out" ? t("from here to {0}", `${s.peer}:${s.port}`) : t("from {0} to here", s.peer) + ` :${s.port}`,
+        s.direction === "out" ? t("from here to {0}", `${s.peer}:${s.port}`) : t("from {0} to port {1} here", s.peer, s.port),
         mark(s.stateText, s.state === "attached" ? "good" : "warn"), s.carrier, duration(s.ageMs), traffic(s.bytesSent, s.bytesReceived),
-        s.resumes, s.migrations, bytes(s.repeatedBytes), duration(s.lostTimeMs),
+        s.resumes || "", s.migrations || "", s.repeatedBytes ? bytes(s.repeatedBytes) : "", s.lostTimeMs ? duration(s.lostTimeMs) : "",
       ]), t("No connection is open."));
   $("migrate").disabled = answer.total === 0;
   if (answer.total > shown.length) putSentence($("moved"), t("{0} more: `ctc streams --json`", answer.total - shown.length));
@@ -237,7 +243,7 @@ function showStreams(answer) {
 
 function showPeers(answer) {
   fillTable($("peers"), ["Peer", "Now", "Known since", "Key"].map((title) => t(title)), answer.peers.map((peer) => [
-    peer.id, peer.registered ? mark(t("registered"), "good") : "registered" in peer ? t("not there") : t("unknown"), when(peer.sinceMs), peer.key,
+    peer.id, peer.registered ? mark(t("registered"), "good") : "registered" in peer ? t("not there") : t("unknown"), when(peer.sinceMs), mark(peer.key, "key"),
   ]), t("No peer is known yet; each is remembered at its first encrypted connection."));
 }
 
@@ -250,7 +256,7 @@ async function showNat(method) {
     const rows = report.words.map((word) => [word.name, word.text]);
     put($("meaning"), rows.pop()[1]);  // the last one says what it means
     fillList($("nat"), rows);
-    put($("checked"), t("checked {0} ago", duration(Date.now() - report.timestampMs)));
+    put($("checked"), t("checked: {0}", when(report.timestampMs)));
   } catch (error) {
     put($("checked"), error.status ? error.message : "");
   }
@@ -319,6 +325,7 @@ function takeToken() {
 document.documentElement.lang = language;
 for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.textContent);
 notice(t("Asking ctc …"));
+$("nat").parentElement.open = innerWidth > 700;
 $("check").addEventListener("click", () => showNat("POST"));
 $("migrate").addEventListener("click", async () => {
   $("migrate").disabled = true;
