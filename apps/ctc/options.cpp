@@ -51,8 +51,8 @@ constexpr Phrase kFallback{"A port where the server is tried as well, with TLS (
 constexpr Phrase kId{"This client's name for others (default: a random one, kept in the data dir)",
                      "本客户端的标识（默认：随机生成并保存在数据目录）"};
 constexpr Phrase kToken{"The server's token; it is never sent", "服务器的令牌；令牌本身从不发送"};
-constexpr Phrase kAdminPort{"Port of the local admin API (default 8201); 0: the system chooses",
-                            "本地管理接口的端口（默认 8201）；0：由系统选择"};
+constexpr Phrase kAdminPort{"Port of the local admin page and API (default 8201); 0: the system chooses",
+                            "本地管理页面和接口的端口（默认 8201）；0：由系统选择"};
 constexpr Phrase kAllow{
     "What others may reach here: 22,3000-3010 * none; 22@A for client A alone; other hosts by name, address or block, "
     "db.lan:5432 192.168.1.0/24:80 [fd00::]/8:80; repeatable (default: this machine's loopback, all ports, for clients "

@@ -16,6 +16,7 @@ const chinese = {
   "What was found out about the NAT": "NAT 检测结果",
   "Forwarded ports": "转发的端口",
   "Live connections": "当前连接",
+  "Each goes on when its path to the peer is lost. Moving gives them new paths without a break.": "通路中断后，连接会自动恢复。迁移可在不中断的情况下改用新通路。",
   "Move to new carriers": "迁移到新通路",
   "Ways to the server": "到服务器的通路",
   "Ways to peers": "到其他客户端的通路",
