@@ -27,7 +27,7 @@ const chinese = {
     "此链接无效或已失效。请在运行 ctc 的机器上获取新链接：\n`ctc admin`",
   "ctc does not answer. If it has ended, start it again with `ctc run`; this page then goes on by itself. If it has come back on another port, `ctc admin` prints the new link.":
     "ctc 没有应答。如已退出，请用 `ctc run` 重新启动，本页面会自动恢复。如已改用其他端口，`ctc admin` 会输出新链接。",
-  "What you see below is {0} old.": "以下内容是 {0}前的。",
+  "What you see below is from {0}.": "以下是 {0} 的内容。",
   "Asking ctc …": "正在查询 ctc …",
   "Finding out, which takes up to 5 s …": "正在检测，最多需要 5 秒 …",
   "checked: {0}": "检测时间：{0}",
@@ -250,8 +250,10 @@ function showPeers(answer) {
 
 /** GET shows what is known; POST finds out anew. */
 async function showNat(method) {
-  $("check").disabled = true;
-  put($("checked"), t("Finding out, which takes up to 5 s …"));
+  if (method === "POST" || !$("meaning").textContent) {  // else it is most likely known already
+    $("check").disabled = true;
+    put($("checked"), t("Finding out, which takes up to 5 s …"));
+  }
   try {
     const report = await call("/api/netcheck", method);
     const rows = report.words.map((word) => [word.name, word.text]);
@@ -287,7 +289,7 @@ function showFailure(error) {
   if (refused) return notice(t("This link is not valid, or no longer. Ask for a new one on the machine where ctc runs:\n`ctc admin`"));
   notice(error.status ? error.message : t("ctc does not answer. If it has ended, start it again with `ctc run`; this page then goes on by itself. "
       + "If it has come back on another port, `ctc admin` prints the new link.")
-      + (seenAt ? "\n" + t("What you see below is {0} old.", duration(Date.now() - seenAt)) : ""));
+      + (seenAt ? "\n" + t("What you see below is from {0}.", new Date(seenAt).toLocaleTimeString(language)) : ""));
 }
 
 async function refresh() {
@@ -314,7 +316,7 @@ async function refresh() {
   timer = setTimeout(refresh, rounds ? kRefreshMs : kRetryMs);
 }
 
-/** The token stands in the address only until here: not in the history, not on a screenshot. */
+/** The token leaves the address bar at once: who looks over a shoulder or at a screenshot does not get it. */
 function takeToken() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!given) return;

@@ -3,7 +3,7 @@
 // --hostile: every text of ctc's answers comes with HTML that a careless page would run.
 // Commands on stdin, one a line; each is answered with one line of JSON:
 //   look          what the page shows, and which tags it is made of
-//   click ID      presses the button
+//   click ID      presses the button; is it disabled then?
 //   link HASH     another link is pasted into the address bar
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -78,7 +78,7 @@ const commands = {
   }),
   click: (id) => {
     element(id).click();
-    return {};
+    return { disabled: element(id).disabled };
   },
   link: (hash) => {
     window.location.hash = hash;
