@@ -102,7 +102,7 @@ function when(ms) {
 /** A coloured word, or a key: kind is "good", "warn", "bad" or "key". */
 const mark = (text, kind) => ({ text, kind });
 
-/** `value`: a text, in which `…` is a command, or a mark. Touches nothing where it stands already, so that a selection lives. */
+/** `value`: a text or a mark. Touches nothing where it stands already, so that a selection lives. */
 function put(node, value) {
   const { text, kind } = typeof value === "object" ? value : { text: value, kind: "" };
   const said = `${kind}\n${text}`;
@@ -155,6 +155,7 @@ function fillTable(table, titles, rows, empty) {
   const body = table.tBodies[0] || table.createTBody();
   head.hidden = rows.length === 0;
   const heading = children(head, "tr", 1)[0];
+  heading.setAttribute("role", "row");
   children(heading, "th", titles.length).forEach((cell, index) => {
     cell.scope = "col";
     cell.setAttribute("role", "columnheader");
@@ -186,10 +187,8 @@ function showStatus(s) {
   document.title = `${s.id} · ${s.stateText} · chuantou`;
   put($("self"), t("client {0}", s.id));
   put($("state"), mark(s.stateText, kStateKinds[s.state] || "bad"));
-  const connected = s.state === "registered";
-  // Bytes are counted when a connection ends.
   const pairs = [["server", s.server]];
-  if (connected) {
+  if (s.state === "registered") {
     pairs.push(["reached by", s.way],
                ["connected", t("{0}, since {1}", duration(s.connectedForMs), when(Date.now() - s.connectedForMs))],
                ["round trip", s.rttUs > 0 ? roundTrip(s.rttUs) : t("not measured yet")]);
@@ -197,7 +196,7 @@ function showStatus(s) {
   pairs.push(["reconnects", s.reconnects]);
   if (s.lastError) pairs.push(["last error", s.lastError.message]);
   pairs.push(["connections", t("{0} out, {1} in", s.outboundActive, s.inboundActive)],
-             ["traffic (ended)", traffic(s.bytesUp, s.bytesDown)],
+             ["traffic (ended)", traffic(s.bytesUp, s.bytesDown)],  // ctc counts bytes when a connection ends
              ["interruptions", s.streams.stalls === 0 ? t("none so far") : t("{0} times, {1} lost; {2} resumed, {3} given up", s.streams.stalls,
                  duration(s.streams.lostTimeMs), s.streams.resumes, s.streams.givenUp)],
              ["running", t("{0} (ctc {1}, process {2})", duration(s.uptimeMs), s.version, s.pid)],
