@@ -66,19 +66,6 @@ constexpr Phrase kSelf{"(this one)", "（本机）"};
 constexpr Phrase kNobody{"no clients are registered", "没有已注册的客户端"};
 constexpr Phrase kDeleted{"proxy {0} is closed", "已关闭代理 {0}"};
 
-constexpr Phrase kStates[] = {{"stopped", "已停止"},
-                              {"connecting", "正在连接"},
-                              {"registered", "已注册"},
-                              {"reconnecting", "正在重连"},
-                              {"failed", "失败"}};
-
-std::string stateText(const std::string& state, Language language) {
-  for (const Phrase& phrase : kStates) {
-    if (phrase.english == state) return phrase.in(language);
-  }
-  return state;
-}
-
 std::string bytes(const JsonObject& object, const char* key) {
   return daemon::humanBytes(static_cast<std::uint64_t>(object.numberOr(key)));
 }
@@ -121,7 +108,7 @@ std::string proxiesText(const JsonObject& answer, Language language, bool colour
 std::string statusText(const JsonObject& s, Language language, bool colour) {
   const auto title = [&](const Phrase& phrase) { return std::string{phrase.in(language)}; };
   std::vector<std::pair<std::string, std::string>> fields{
-      {title(kState), say(language, kStateNow, stateText(s.textOr("state"), language), duration(s, "uptimeMs"),
+      {title(kState), say(language, kStateNow, s.textOr("stateText"), duration(s, "uptimeMs"),
                           s.numberOr("pid"), s.textOr("version"))},
       {title(kId), s.textOr("id")},
       {title(kKey), s.textOr("key")}};
@@ -203,6 +190,20 @@ int showClient(const ClientOptions& options) {
   }
   const daemon::JsonDocument document{answer, kMaxAnswer, options.language};
   daemon::printText(view.render(document.root(), options.language, daemon::wantsColour(STDOUT_FILENO)));
+  return daemon::kExitDone;
+}
+
+int printAdminLink(const ClientOptions& options) {
+  daemon::AdminClient admin = connectTo(options);
+  admin.get("/api/proxies");  // a link that nobody answers is none
+  const std::string link = admin.pageLink();
+  if (options.json) {
+    daemon::JsonWriter json;
+    json.field("link", link);
+    daemon::printLine(json.finish());
+  } else {
+    daemon::printLine(link);
+  }
   return daemon::kExitDone;
 }
 

@@ -16,6 +16,8 @@ int main(int argc, char** argv) {
         return createProxy(options);
       case ClientCommand::proxyDelete:
         return deleteProxy(options);
+      case ClientCommand::admin:
+        return printAdminLink(options);
       case ClientCommand::ping:
         return pingPeer(options);
       case ClientCommand::netcheck:

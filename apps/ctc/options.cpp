@@ -20,6 +20,8 @@ constexpr Phrase kStatus{"Show the state of the running client and its proxies",
 constexpr Phrase kClients{"List the clients that are registered at the server", "列出服务器上已注册的客户端"};
 constexpr Phrase kStreams{"List the forwarded connections: what carries each, and what became of it when its path was lost",
                           "列出转发的连接：各自的通路，以及断路后的恢复情况"};
+constexpr Phrase kAdmin{"Print the link that opens the admin page in a browser on this machine; whoever has it may do what you may",
+                        "输出在本机浏览器中打开管理页面的链接；持有该链接者拥有与您相同的权限"};
 constexpr Phrase kProxy{"Make, list and delete proxies", "创建、列出和删除代理"};
 constexpr Phrase kProxyCreate{"Open a local port that leads to a port of another client; it comes back at the next run",
                               "打开一个通向其他客户端端口的本地端口；下次运行时自动恢复"};
@@ -49,8 +51,8 @@ constexpr Phrase kFallback{"A port where the server is tried as well, with TLS (
 constexpr Phrase kId{"This client's name for others (default: a random one, kept in the data dir)",
                      "本客户端的标识（默认：随机生成并保存在数据目录）"};
 constexpr Phrase kToken{"The server's token; it is never sent", "服务器的令牌；令牌本身从不发送"};
-constexpr Phrase kAdminPort{"Port of the local admin API (default 8201); 0: the system chooses",
-                            "本地管理接口的端口（默认 8201）；0：由系统选择"};
+constexpr Phrase kAdminPort{"Port of the local admin page and API (default 8201); 0: the system chooses",
+                            "本地管理页面和接口的端口（默认 8201）；0：由系统选择"};
 constexpr Phrase kAllow{
     "What others may reach here: 22,3000-3010 * none; 22@A for client A alone; other hosts by name, address or block, "
     "db.lan:5432 192.168.1.0/24:80 [fd00::]/8:80; repeatable (default: this machine's loopback, all ports, for clients "
@@ -192,7 +194,7 @@ void addProxy(CLI::App& program, ClientOptions& options, Raw& raw) {
 
 void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   const Language language = options.language;
-  for (const auto& [name, help] : {std::pair{"status", kStatus}, std::pair{"clients", kClients}, std::pair{"streams", kStreams}}) {
+  for (const auto& [name, help] : {std::pair{"status", kStatus}, std::pair{"clients", kClients}, std::pair{"streams", kStreams}, std::pair{"admin", kAdmin}}) {
     CLI::App& command = addCommand(program, name, help, language);
     command.add_flag("--json", options.json, kJson.in(language));
     Flags{command, language}.common(options.dataDir, raw.lang);
@@ -254,6 +256,7 @@ ClientCommand chosenCommand(const CLI::App& program) {
   if (name == "status") return ClientCommand::status;
   if (name == "clients") return ClientCommand::clients;
   if (name == "streams") return ClientCommand::streams;
+  if (name == "admin") return ClientCommand::admin;
   if (name == "ping") return ClientCommand::ping;
   if (name == "netcheck") return ClientCommand::netcheck;
   if (name == "run") return ClientCommand::run;

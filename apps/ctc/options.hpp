@@ -18,6 +18,7 @@ enum class ClientCommand {
   status,
   clients,
   streams,
+  admin,
   proxyCreate,
   proxyList,
   proxyDelete,
@@ -60,7 +61,7 @@ struct ClientOptions {
   std::vector<std::string> serverUrls;
   std::uint64_t lifetimeSeconds = 0;
 
-  bool json = false;   ///< status, clients, streams, proxy list, ping, netcheck, identity, peers
+  bool json = false;   ///< status, clients, streams, admin, proxy list, ping, netcheck, identity, peers
   ProxyOptions proxy;  ///< proxy create
   bool udpIdleTimeoutGiven = false;
   std::string which;  ///< proxy delete: a port or a name

@@ -108,6 +108,7 @@ int runClient(const ClientOptions& options) {
   daemon::raiseFileLimit();
 
   daemon::RunningDaemon self{"ctc", options.dataDir, options.language};
+  self.keepToken();
   std::unique_ptr<daemon::ProxyStore> store;
   if (self.hasState())
     store = std::make_unique<daemon::ProxyStore>(self.file(daemon::kProxyFileName), options.language);

@@ -21,6 +21,9 @@ class AdminClient {
   std::string post(const std::string& path, const std::string& json);
   std::string remove(const std::string& path);
 
+  /// What opens the page in a browser. The token stands after a '#', so that no request, log or Referer has it.
+  std::string pageLink() const { return info_.url + "/#token=" + info_.token; }
+
  private:
   std::string call(const std::string& method, const std::string& path, const std::string& body);
   [[noreturn]] void notRunning() const;

@@ -42,13 +42,15 @@ bool isLocalAuthority(std::string_view authority) {
   return equalIgnoringCase(host, "localhost") || host == "127.0.0.1" || host == "[::1]";
 }
 
+void ApiGuard::checkSite(const net::HttpRequest& request, Language language) const {
+  if (!localOnly_) return;
+  if (!isLocalAuthority(request.header("host"))) throw ApiError{403, "forbidden_host", say(language, kForbiddenHost)};
+  const std::string_view origin = request.header("origin");
+  if (!origin.empty() && !isLocalOrigin(origin)) throw ApiError{403, "forbidden_origin", say(language, kForbiddenOrigin)};
+}
+
 void ApiGuard::check(const net::HttpRequest& request, Language language) const {
-  if (localOnly_) {
-    if (!isLocalAuthority(request.header("host"))) throw ApiError{403, "forbidden_host", say(language, kForbiddenHost)};
-    const std::string_view origin = request.header("origin");
-    if (!origin.empty() && !isLocalOrigin(origin))
-      throw ApiError{403, "forbidden_origin", say(language, kForbiddenOrigin)};
-  }
+  checkSite(request, language);
   if (!tokensEqual(bearerToken(request.header("authorization")), token_)) {
     throw ApiError{401, "unauthorized", say(language, kUnauthorized)};
   }

@@ -12,7 +12,9 @@ class ApiGuard {
   /// `localOnly`: the API of a program on the user's own machine, where a page in the user's browser is an attacker.
   ApiGuard(std::string token, bool localOnly) : token_(std::move(token)), localOnly_(localOnly) {}
 
-  /// Throws ApiError: 403 for a foreign Host (DNS rebinding) or Origin, 401 without the token.
+  /// Throws ApiError: 403 for a foreign Host (DNS rebinding) or Origin.
+  void checkSite(const net::HttpRequest& request, Language language) const;
+  /// The same, and 401 without the token.
   void check(const net::HttpRequest& request, Language language) const;
 
  private:

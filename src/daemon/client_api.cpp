@@ -7,6 +7,7 @@
 
 #include "base/ids.hpp"
 #include "chuantou/version.hpp"
+#include "daemon/admin_page.hpp"
 #include "daemon/nat_report_json.hpp"
 #include "daemon/phrases.hpp"
 #include "daemon/proxy_json.hpp"
@@ -71,12 +72,35 @@ std::string_view clientStateName(ClientState state) {
   return "unknown";
 }
 
+std::string clientStateText(ClientState state, Language language) {
+  switch (state) {
+    case ClientState::stopped:
+      return say(language, {"stopped", "已停止"});
+    case ClientState::connecting:
+      return say(language, {"connecting", "正在连接"});
+    case ClientState::registered:
+      return say(language, {"registered", "已注册"});
+    case ClientState::reconnecting:
+      return say(language, {"reconnecting", "正在重连"});
+    case ClientState::failed:
+      return say(language, {"failed", "失败"});
+  }
+  return "?";
+}
+
 net::HttpResponse ClientApi::handle(const net::HttpRequest& request) noexcept {
   const Language language = languageOfAcceptHeader(request.header("accept-language"));
-  return answer(language, [&] {
+  net::HttpResponse response = answer(language, [&] {
+    guard_.checkSite(request, language);
+    if (auto file = adminPageFile(request.path)) {
+      if (request.method == "GET" || request.method == "HEAD") return *std::move(file);
+      throw ApiError{405, "method_not_allowed", say(language, kMethodNotAllowed, request.method, request.path)};
+    }
     guard_.check(request, language);
     return route(request, language);
   });
+  response.headers = adminPageHeaders();
+  return response;
 }
 
 net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language language) {
@@ -84,8 +108,8 @@ net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language lan
   const bool get = request.method == "GET";
   const bool post = request.method == "POST";
   const auto body = [&] { return JsonDocument{request.body, net::kMaxHttpBody, language}; };
-  if (get && path == "/api/status") return status();
-  if (get && path == "/api/streams") return streams();
+  if (get && path == "/api/status") return status(language);
+  if (get && path == "/api/streams") return streams(language);
   if (get && path == "/api/clients") return clients();
   if (get && path == "/api/proxies") return proxies();
   if (post && path == "/api/proxies") return createProxy(body().root(), language);
@@ -116,7 +140,7 @@ net::HttpResponse ClientApi::route(const net::HttpRequest& request, Language lan
   throw ApiError{404, "not_found", say(language, kNoSuchPath, path)};
 }
 
-net::HttpResponse ClientApi::status() {
+net::HttpResponse ClientApi::status(Language language) {
   const ClientStats stats = client_.stats();
   JsonWriter json;
   json.field("program", "ctc");
@@ -124,6 +148,7 @@ net::HttpResponse ClientApi::status() {
   json.field("pid", static_cast<std::int64_t>(::getpid()));
   json.field("uptimeMs", milliseconds(std::chrono::steady_clock::now() - startedAt_));
   json.field("state", clientStateName(stats.state));
+  json.field("stateText", clientStateText(stats.state, language));
   json.field("id", stats.id);
   json.field("key", client_.publicKey());
   json.field("server", stats.serverUrl);
@@ -163,9 +188,9 @@ net::HttpResponse ClientApi::status() {
   return {200, "application/json", json.finish()};
 }
 
-net::HttpResponse ClientApi::streams() {
+net::HttpResponse ClientApi::streams(Language language) {
   JsonWriter json;
-  writeStreams(json, client_.streams());
+  writeStreams(json, client_.streams(), language);
   return {200, "application/json", json.finish()};
 }
 

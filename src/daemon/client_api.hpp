@@ -1,7 +1,10 @@
-// ctc's admin API: JSON over HTTP on this machine's loopback.
+// ctc's admin API: JSON over HTTP on this machine's loopback, and the page that shows it (admin_page.hpp). What is meant for people ("…Text",
+// "words", "direct", messages) is in the language of Accept-Language.
 //
+//   GET    /                    the page: /, /page.css, /page.js, which need no token
 //   GET    /api/status          state, server, counters, the ways to the server and to peers, and the proxies
 //   GET    /api/streams         the connections that outlive their path: what carries each, its stalls, resumes, repeated bytes
+//   POST   /api/streams/migrate {}: all of them move to new carriers → {"streams": how many}, 202
 //   GET    /api/clients         the clients registered at the server
 //   GET    /api/proxies         POST makes one (the fields of proxy_json.hpp), 201
 //   DELETE /api/proxies/WHICH   by port or name
@@ -42,8 +45,8 @@ class ClientApi {
 
  private:
   net::HttpResponse route(const net::HttpRequest& request, Language language);
-  net::HttpResponse status();
-  net::HttpResponse streams();
+  net::HttpResponse status(Language language);
+  net::HttpResponse streams(Language language);
   net::HttpResponse clients();
   net::HttpResponse proxies();
   net::HttpResponse createProxy(const JsonObject& body, Language language);
@@ -64,5 +67,6 @@ class ClientApi {
 };
 
 std::string_view clientStateName(ClientState state);
+std::string clientStateText(ClientState state, Language language);
 
 }  // namespace chuantou::daemon

@@ -107,6 +107,14 @@ std::string natReportJson(const NatReport& report, Language language) {
     json.null("mappingLifetime");
   }
   json.field("direct", directOutlook(report, language));
+  json.beginArray("words");
+  for (const auto& [name, text] : natReportWords(report, language)) {
+    json.beginObject();
+    json.field("name", name);
+    json.field("text", text);
+    json.endObject();
+  }
+  json.endArray();
   json.field("timestampMs", static_cast<std::int64_t>(
                                 std::chrono::duration_cast<std::chrono::milliseconds>(report.timestamp.time_since_epoch()).count()));
   json.field("durationMs", static_cast<std::int64_t>(report.duration.count()));

@@ -7,7 +7,7 @@
 
 namespace chuantou::daemon {
 
-/// The language is that of the field "direct", the only one that is a sentence.
+/// The language is that of "direct" and "words", which are for people; "words" is what `ctc netcheck` prints.
 std::string natReportJson(const NatReport& report, Language language);
 
 }  // namespace chuantou::daemon

@@ -222,7 +222,7 @@ std::string directOutlook(const NatReport& report, Language language) {
   return out;
 }
 
-std::string natReportText(const NatReport& report, Language language, bool colour) {
+std::vector<std::pair<std::string, std::string>> natReportWords(const NatReport& report, Language language) {
   Fields fields;
   addFamily(fields, report, "", language);
   const bool second = report.ipv4 && report.ipv4->udp && report.ipv6 && report.ipv6->udp;
@@ -248,7 +248,11 @@ std::string natReportText(const NatReport& report, Language language, bool colou
     outlook += (language == Language::chinese ? "。" : ". ") + say(language, kMoreServers);
   }
   fields.emplace_back(kDirect.in(language), outlook);
-  return renderFields(fields, colour);
+  return fields;
+}
+
+std::string natReportText(const NatReport& report, Language language, bool colour) {
+  return renderFields(natReportWords(report, language), colour);
 }
 
 }  // namespace chuantou::daemon

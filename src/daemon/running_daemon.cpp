@@ -8,8 +8,15 @@
 #include "daemon/output.hpp"
 #include "daemon/phrases.hpp"
 #include "daemon/random_token.hpp"
+#include "net/state_file.hpp"
 
 namespace chuantou::daemon {
+
+namespace {
+
+constexpr const char* kTokenFileName = "admin-token";
+
+}  // namespace
 
 RunningDaemon::RunningDaemon(std::string program, const std::string& dataDir, Language language)
     : program_(std::move(program)), language_(language), token_(randomToken()) {
@@ -30,6 +37,22 @@ RunningDaemon::RunningDaemon(std::string program, const std::string& dataDir, La
   } catch (const Failure& failure) {
     if (!dataDir.empty()) throw;
     printError(failure.what());
+  }
+}
+
+void RunningDaemon::keepToken() {
+  if (!dir_) return;
+  const std::string path = file(kTokenFileName);
+  try {
+    const std::string kept = net::readFile(path, 2 * token_.size()).value_or("");
+    // As we wrote it; anything else is replaced.
+    if (kept.size() == token_.size() && kept.find_first_not_of("0123456789abcdef") == std::string::npos) {
+      token_ = kept;
+    } else {
+      net::writeFileAtomically(path, token_);
+    }
+  } catch (const std::system_error& error) {
+    throw Failure{say(language_, kCannotWrite, path, error.code().message())};
   }
 }
 

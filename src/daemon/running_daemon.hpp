@@ -21,8 +21,11 @@ class RunningDaemon {
   std::string file(std::string_view name) const { return dir_->file(name); }
   /// Empty without state.
   std::string folder() const { return dir_ ? dir_->path() : std::string{}; }
-  /// The admin API's secret, made for this run.
+  /// The admin API's secret, made for this run unless keepToken() has found an earlier one.
   const std::string& token() const noexcept { return token_; }
+  /// One secret for all runs with this data dir, so that a page in a browser goes on after a restart; nothing without state.
+  /// Before token() and publish(). Throws Failure.
+  void keepToken();
   /// Lets the commands find this daemon until it ends; nothing without state.
   void publish(const std::string& url);
   void unpublish() { adminFile_.reset(); }

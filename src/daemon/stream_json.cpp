@@ -3,9 +3,15 @@
 #include <algorithm>
 #include <tuple>
 
+#include "daemon/human_text.hpp"
+
 namespace chuantou::daemon {
 
 namespace {
+
+constexpr Phrase kAttached{"on its way", "畅通"};
+constexpr Phrase kStalled{"stalled for {0}", "已中断 {0}"};
+constexpr Phrase kWaiting{"waits for the peer", "等待对方"};
 
 std::int64_t count(std::chrono::milliseconds duration) { return duration.count(); }
 
@@ -21,9 +27,14 @@ const char* stateOf(const StreamInfo& stream) {
   return stream.stalledFor ? "stalled" : stream.attached ? "attached" : "waiting";
 }
 
+std::string wordsOf(const StreamInfo& stream, Language language) {
+  if (stream.stalledFor) return say(language, kStalled, humanDuration(*stream.stalledFor));
+  return say(language, stream.attached ? kAttached : kWaiting);
+}
+
 }  // namespace
 
-void writeStreams(JsonWriter& json, std::vector<StreamInfo> streams, std::size_t most) {
+void writeStreams(JsonWriter& json, std::vector<StreamInfo> streams, Language language, std::size_t most) {
   const auto end = streams.begin() + static_cast<std::ptrdiff_t>(std::min(most, streams.size()));
   std::partial_sort(streams.begin(), end, streams.end(), comesFirst);
   json.field("total", streams.size());
@@ -37,6 +48,7 @@ void writeStreams(JsonWriter& json, std::vector<StreamInfo> streams, std::size_t
     json.field("port", stream->port);
     json.field("direction", stream->outbound ? "out" : "in");
     json.field("state", stateOf(*stream));
+    json.field("stateText", wordsOf(*stream, language));
     if (stream->stalledFor) json.field("stalledForMs", count(*stream->stalledFor));
     json.field("carrier", stream->carrier);
     json.field("ageMs", count(stream->age));

@@ -1,10 +1,11 @@
-// Streams as JSON, for `ctc streams`.
+// Streams as JSON, for `ctc streams` and the admin page.
 #pragma once
 
 #include <vector>
 
 #include "chuantou/client.hpp"
 #include "daemon/json_writer.hpp"
+#include "daemon/language.hpp"
 
 namespace chuantou::daemon {
 
@@ -13,6 +14,6 @@ inline constexpr std::size_t kMostStreamRows = 1000;
 
 /// The fields `total` and `stalled` (how many of all), and `streams`: the first `most` of them, those that are stalled
 /// before the others, of these the longest stalled first; of the others the youngest first.
-void writeStreams(JsonWriter& json, std::vector<StreamInfo> streams, std::size_t most = kMostStreamRows);
+void writeStreams(JsonWriter& json, std::vector<StreamInfo> streams, Language language, std::size_t most = kMostStreamRows);
 
 }  // namespace chuantou::daemon

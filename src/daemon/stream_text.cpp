@@ -25,9 +25,6 @@ constexpr Phrase kRepeatedColumn{"REPEATED", "重发"};
 constexpr Phrase kLostColumn{"LOST TIME", "中断时间"};
 constexpr Phrase kOut{"out", "发起"};
 constexpr Phrase kIn{"in", "接入"};
-constexpr Phrase kAttached{"on its way", "畅通"};
-constexpr Phrase kStalled{"stalled for {0}", "已中断 {0}"};
-constexpr Phrase kWaiting{"waits for the peer", "等待对方"};
 constexpr Phrase kNone{"no streams are open (connections without encryption are not among them)",
                        "没有打开的流（未加密的连接不在其中）"};
 constexpr Phrase kMore{"{0} of {1} streams; {2} are stalled", "共 {1} 个流，显示 {0} 个；{2} 个中断"};
@@ -38,12 +35,6 @@ std::string duration(const JsonObject& stream, const char* key) {
 
 std::string bytes(const JsonObject& stream, const char* key) {
   return humanBytes(static_cast<std::uint64_t>(stream.numberOr(key)));
-}
-
-std::string stateText(const JsonObject& stream, Language language) {
-  const std::string state = stream.textOr("state");
-  if (state == "stalled") return say(language, kStalled, duration(stream, "stalledForMs"));
-  return (state == "attached" ? kAttached : kWaiting).in(language);
 }
 
 }  // namespace
@@ -62,7 +53,7 @@ std::string streamsText(const JsonObject& answer, Language language, bool colour
     const auto port = static_cast<std::uint16_t>(stream.numberOr("port"));
     const Phrase& direction = stream.textOr("direction") == "out" ? kOut : kIn;
     table.row({stream.textOr("id"), hostPort(stream.textOr("peer"), port), direction.in(language),
-               stateText(stream, language), stream.textOr("carrier"), duration(stream, "ageMs"),
+               stream.textOr("stateText"), stream.textOr("carrier"), duration(stream, "ageMs"),
                bytes(stream, "bytesSent"), bytes(stream, "bytesReceived"), std::to_string(stream.numberOr("resumes")),
                std::to_string(stream.numberOr("migrations")), bytes(stream, "repeatedBytes"),
                duration(stream, "lostTimeMs")});

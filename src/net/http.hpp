@@ -5,6 +5,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace chuantou::net {
 
@@ -25,6 +27,7 @@ struct HttpResponse {
   int status = 200;
   std::string contentType = "application/json";
   std::string body;
+  std::vector<std::pair<std::string_view, std::string_view>> headers = {};  ///< further ones; constants of the program
 };
 
 /// Runs on a thread of its own (it may block for seconds), never on an I/O thread. Must not throw.

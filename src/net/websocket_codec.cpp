@@ -81,6 +81,7 @@ struct WebSocketCodec::Impl {
   bool isServer;
   Stage stage = Stage::handshake;
   bool closeSent = false;
+  bool bodyWanted = true;  ///< not by HEAD (RFC 9110, section 9.3.2)
   wpp::processor::hybi13<ws::Config> processor;
   std::unique_ptr<Handshake> handshake = std::make_unique<Handshake>();
   std::string out;
@@ -137,8 +138,9 @@ struct WebSocketCodec::Impl {
   void writeResponse(const HttpResponse& response) {
     out += "HTTP/1.1 " + std::to_string(response.status) + " " + reasonPhrase(response.status) + "\r\n";
     out += "Content-Type: " + response.contentType + "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\n";
+    for (const auto& [name, value] : response.headers) out.append(name).append(": ").append(value).append("\r\n");
     out += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
-    out += response.body;
+    if (bodyWanted) out += response.body;
   }
 
   /// Takes the bytes of the handshake; returns how many of them it used.
@@ -214,6 +216,7 @@ struct WebSocketCodec::Impl {
     Event event;
     event.kind = Event::Kind::request;
     event.request.method = request.get_method();
+    bodyWanted = event.request.method != "HEAD";
     const std::string& uri = request.get_uri();
     const std::size_t mark = uri.find('?');
     if (!decodePath(std::string_view{uri}.substr(0, mark), event.request.path)) return refuse(400);

@@ -51,7 +51,7 @@ class Cli(IntegrationTest):
 
     def test_commands_without_a_daemon(self):
         """Exit code 1, and how to start one; in both languages."""
-        commands = [(ctc, ["status"]), (ctc, ["clients"]), (ctc, ["proxy", "list"]), (ctc, ["proxy", "delete", "1"]), (ctc, ["ping", "B"]),
+        commands = [(ctc, ["status"]), (ctc, ["clients"]), (ctc, ["admin"]), (ctc, ["proxy", "list"]), (ctc, ["proxy", "delete", "1"]), (ctc, ["ping", "B"]),
                     (ctc, ["proxy", "create", "--local-port", "0", "--target-client", "B", "--target-port", "1"]),
                     (ctc, ["peers"]), (ctc, ["peers", "list"]), (ctc, ["peers", "forget", "B"]), (ctc, ["peers", "trust", "B", "ed25519:" + "0" * 64]),
                     (cts, ["status"]), (cts, ["clients"]), (cts, ["sessions"]), (cts, ["kick", "B"])]

@@ -125,11 +125,12 @@ class Client(_Daemon):
             self.env = environment(SSL_CERT_FILE=str(trust))
         self.id = client_id
         self.token = token if token is not None else server.token
+        self.admin_port = 0
         self.forwards = [each if re.match(r"\d+:", each) else f"0:{each}" for each in forwards]
         self.args = list(args)
 
     def argv(self):
-        argv = [program("ctc"), "run", "--server", self.url, "--id", self.id, "--port", "0", "--data-dir", self.data_dir]
+        argv = [program("ctc"), "run", "--server", self.url, "--id", self.id, "--port", str(self.admin_port), "--data-dir", self.data_dir]
         if self.token:
             argv += ["--token", self.token]
         for forward in self.forwards:

@@ -1,4 +1,4 @@
-"""The programs of tests/integration/peers: WebSocket ends by the ws package."""
+"""The programs of tests/integration/peers: WebSocket ends by the ws package, a browser by jsdom."""
 from pathlib import Path
 
 from .process import need
@@ -8,8 +8,9 @@ _PEERS = Path(__file__).resolve().parents[1] / "peers"
 
 def node(script, *words):
     """The command line of one of the node scripts."""
-    if not (_PEERS / "node_modules" / "ws" / "package.json").exists():
-        raise AssertionError(f"the npm package ws is missing; run `npm ci --ignore-scripts` in {_PEERS}")
+    for package in ("ws", "jsdom"):
+        if not (_PEERS / "node_modules" / package / "package.json").exists():
+            raise AssertionError(f"the npm package {package} is missing; run `npm ci --ignore-scripts` in {_PEERS}")
     return [need("node", "nodejs"), _PEERS / script, *words]
 
 

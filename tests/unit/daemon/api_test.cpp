@@ -1,6 +1,7 @@
 // The admin API against requests that nobody should send.
 #include <catch2/catch.hpp>
 
+#include "daemon/admin_page.hpp"
 #include "daemon/client_api.hpp"
 #include "daemon/server_api.hpp"
 
@@ -88,8 +89,28 @@ TEST_CASE_METHOD(ClientFixture, "a foreign Host or Origin is refused even with t
   CHECK(api.handle(request).status == 200);
 }
 
+TEST_CASE_METHOD(ClientFixture, "the page needs no token, but the right site and method", "[daemon][api]") {
+  for (const char* path : {"/", "/page.css", "/page.js"}) {
+    CAPTURE(path);
+    auto request = makeRequest("GET", path);
+    request.headers.erase("authorization");
+    const auto response = api.handle(request);
+    CHECK(response.status == 200);
+    CHECK(response.body.size() > 1000);
+    CHECK(response.headers == adminPageHeaders());
+    request.headers["origin"] = "http://evil.example";
+    CHECK(api.handle(request).status == 403);
+    request.headers.erase("origin");
+    request.headers["host"] = "evil.example";
+    CHECK(api.handle(request).status == 403);
+    CHECK(call("HEAD", path).status == 200);
+    for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "get", ""}) CHECK(call(method, path).status == 405);
+  }
+  CHECK(call("GET", "/api/status").headers == adminPageHeaders());
+  CHECK(call("GET", "/nothing").headers == adminPageHeaders());
+}
+
 TEST_CASE_METHOD(ClientFixture, "paths and methods that are not there", "[daemon][api]") {
-  CHECK(call("GET", "/").status == 404);
   CHECK(call("GET", "/api").status == 404);
   CHECK(call("GET", "/api/status/").status == 404);
   CHECK(call("GET", "/api/../api/status").status == 404);

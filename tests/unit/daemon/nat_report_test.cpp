@@ -105,6 +105,10 @@ TEST_CASE("a NAT report as JSON", "[daemon][nat_report]") {
   CHECK(has(text, "\"uncertain\":[\"doubleNat\"]"));
   CHECK(json.numberOr("durationMs") == 412);
   CHECK_FALSE(json.textOr("direct").empty());
+  REQUIRE(json.objects("words").size() > 8);
+  CHECK(json.objects("words").front().textOr("name") == "UDP");
+  CHECK(json.objects("words").back().textOr("name") == "direct connections");
+  CHECK(has(natReportText(report, Language::english, false), json.objects("words").back().textOr("text").c_str()));
 }
 
 TEST_CASE("a NAT report in plain words", "[daemon][nat_report]") {

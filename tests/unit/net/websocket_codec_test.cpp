@@ -85,6 +85,20 @@ TEST_CASE("a request that is no upgrade is handed over whole", "[net][websocket]
   }
 }
 
+TEST_CASE("HEAD is answered without the body, whose length is told", "[net][websocket][http]") {
+  auto server = WebSocketCodec::server(1000);
+  const auto events = feed(server, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].request.method == "HEAD");
+  HttpResponse response{200, "text/html", "a page"};
+  response.headers = {{"X-One", "1"}, {"X-Two", "2"}};
+  server.respond(response);
+  const std::string answer = take(server);
+  CHECK(answer.find("\r\nContent-Length: 6\r\n") != std::string::npos);
+  CHECK(answer.find("\r\nX-One: 1\r\nX-Two: 2\r\n") != std::string::npos);
+  CHECK(answer.find("\r\n\r\n") == answer.size() - 4);
+}
+
 TEST_CASE("what is no HTTP, too long or of another version is refused", "[net][websocket][http]") {
   struct Row {
     const char* what;
