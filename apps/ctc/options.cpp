@@ -25,7 +25,7 @@ constexpr Phrase kProxyCreate{"Open a local port that leads to a port of another
                               "打开一个通向其他客户端端口的本地端口；下次运行时自动恢复"};
 constexpr Phrase kProxyList{"List the open proxies", "列出已打开的代理"};
 constexpr Phrase kProxyDelete{"Close a proxy", "关闭一个代理"};
-constexpr Phrase kPing{"Measure the round trip to another client", "测量到另一个客户端的往返时间"};
+constexpr Phrase kPing{"Measure the round trip to another client, over TCP and over UDP", "测量到另一个客户端的往返时间（TCP 和 UDP）"};
 constexpr Phrase kNetcheck{"Find out what NAT this machine is behind, and what that means for direct connections; needs no running ctc",
                            "检测本机所处的 NAT 及其对直连的影响；无需 ctc 正在运行"};
 constexpr Phrase kNetcheckStun{"A STUN server to ask; repeatable (default: that of the running ctc, else a few public ones)",
@@ -202,6 +202,7 @@ void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   Flags flags{ping, language};
   flags.number("--count", options.count, 1, 1'000'000, "N", kCount);
   flags.number("--interval", options.intervalMs, 0, 3'600'000, "MS", kInterval);
+  flags.choice("--protocol", raw.protocol, {"tcp", "udp", "both"}, kProtocol);
   ping.add_flag("--json", options.json, kJson.in(language));
   flags.common(options.dataDir, raw.lang);
 
@@ -324,6 +325,7 @@ bool readClientOptions(int argc, char** argv, ClientOptions& options, int& exitC
     finishRun(options, raw);
   }
   if (options.command == ClientCommand::proxyCreate) finishProxyCreate(options, raw);
+  if (options.command == ClientCommand::ping) daemon::parseProtocol(raw.protocol, options.protocol);
   const bool needsPeer = options.command == ClientCommand::ping || options.command == ClientCommand::peersForget ||
                          options.command == ClientCommand::peersTrust;
   if (needsPeer && !daemon::isClientId(options.peer)) {

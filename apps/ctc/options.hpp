@@ -70,6 +70,7 @@ struct ClientOptions {
   bool force = false;
   std::uint64_t count = 4;
   std::uint64_t intervalMs = 500;
+  Protocol protocol = Protocol::both;  ///< ping
 };
 
 /// False where there is nothing more to do; `exitCode` is set then. Throws Failure (a configuration file, -L).
