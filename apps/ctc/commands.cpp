@@ -66,6 +66,8 @@ constexpr Phrase kSelf{"(this one)", "（本机）"};
 constexpr Phrase kNobody{"no clients are registered", "没有已注册的客户端"};
 constexpr Phrase kDeleted{"proxy {0} is closed", "已关闭代理 {0}"};
 
+constexpr Phrase kMigrating{"connections that move to new carriers: {0}", "正在转移到新通路的连接：{0}"};
+
 constexpr Phrase kStates[] = {{"stopped", "已停止"},
                               {"connecting", "正在连接"},
                               {"registered", "已注册"},
@@ -203,6 +205,13 @@ int showClient(const ClientOptions& options) {
   }
   const daemon::JsonDocument document{answer, kMaxAnswer, options.language};
   daemon::printText(view.render(document.root(), options.language, daemon::wantsColour(STDOUT_FILENO)));
+  return daemon::kExitDone;
+}
+
+int migrateStreams(const ClientOptions& options) {
+  const std::string answer = connectTo(options).post("/api/streams/migrate", "{}");
+  const daemon::JsonDocument document{answer, kMaxAnswer, options.language};
+  daemon::printLine(options.json ? answer : say(options.language, kMigrating, document.root().numberOr("streams")));
   return daemon::kExitDone;
 }
 

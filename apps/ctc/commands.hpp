@@ -9,6 +9,7 @@ namespace chuantou::apps {
 // All return the exit code and throw Failure or chuantou::Error.
 int runClient(const ClientOptions& options);
 int showClient(const ClientOptions& options);  ///< status, clients, streams, proxy list
+int migrateStreams(const ClientOptions& options);
 int createProxy(const ClientOptions& options);
 int deleteProxy(const ClientOptions& options);
 int pingPeer(const ClientOptions& options);

@@ -20,6 +20,8 @@ constexpr Phrase kStatus{"Show the state of the running client and its proxies",
 constexpr Phrase kClients{"List the clients that are registered at the server", "列出服务器上已注册的客户端"};
 constexpr Phrase kStreams{"List the forwarded connections: what carries each, and what became of it when its path was lost",
                           "列出转发的连接：各自的通路，以及断路后的恢复情况"};
+constexpr Phrase kMigrate{"Move those that were opened here to new carriers, by what is the best way now; nothing is lost, and nobody waits",
+                          "把本机发起的连接转移到新的通路，即当前最佳的路径；不丢数据，也不停顿"};
 constexpr Phrase kProxy{"Make, list and delete proxies", "创建、列出和删除代理"};
 constexpr Phrase kProxyCreate{"Open a local port that leads to a port of another client; it comes back at the next run",
                               "打开一个通向其他客户端端口的本地端口；下次运行时自动恢复"};
@@ -195,6 +197,7 @@ void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   for (const auto& [name, help] : {std::pair{"status", kStatus}, std::pair{"clients", kClients}, std::pair{"streams", kStreams}}) {
     CLI::App& command = addCommand(program, name, help, language);
     command.add_flag("--json", options.json, kJson.in(language));
+    if (std::string_view{name} == "streams") command.add_flag("--migrate", options.migrate, kMigrate.in(language));
     Flags{command, language}.common(options.dataDir, raw.lang);
   }
   CLI::App& ping = addCommand(program, "ping", kPing, language);

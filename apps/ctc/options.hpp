@@ -60,6 +60,7 @@ struct ClientOptions {
   std::vector<std::string> serverUrls;
   std::uint64_t lifetimeSeconds = 0;
 
+  bool migrate = false;  ///< streams
   bool json = false;   ///< status, clients, streams, proxy list, ping, netcheck, identity, peers
   ProxyOptions proxy;  ///< proxy create
   bool udpIdleTimeoutGiven = false;
