@@ -5,7 +5,7 @@ namespace chuantou::engine {
 void IncomingRequests::handle(const wire::IncomingRequest& request) {
   const auto peer = ClientId::parse(request.fromClientId);
   if (!peer) return;
-  const bool isPing = request.remotePort == 0;  // reaches no service, which is why nobody has to be offered one
+  const bool isPing = request.remotePort == 0;  // no service is reached, so that none need be offered
   Decision forUdp;
   if (request.transport == wire::Transport::udp) {
     forUdp = tcp_.rules().decide(*peer, request.sameGroup, request.remoteHost, request.remotePort);

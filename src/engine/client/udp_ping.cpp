@@ -64,6 +64,8 @@ class UdpPing final : public SessionHandler, public UdpSessionUser, public FlowS
     switch (error.errc()) {
       case Errc::target_unreachable:
         return fail(error.errc(), "the server over UDP", error.detail());
+      case Errc::stopped:
+        return fail(error.errc(), "the client", error.detail());
       case Errc::not_allowed:  // it may know nothing of them
         return fail(error.errc(), "pings over UDP", error.detail());
       default:
@@ -100,9 +102,9 @@ class UdpPing final : public SessionHandler, public UdpSessionUser, public FlowS
     timer_.expires_at(open_ ? std::min(endAt_, series_.nextAt()) : endAt_);
     timer_.async_wait([self = shared_from_this()](const net::ErrorCode& ec) {
       if (ec || !self->done_) return;
+      if (!self->open_) return self->fail(Errc::timed_out, "a UDP flow to " + self->target_.peer.str(), "");
       if (Clock::now() < self->endAt_) return self->ask();
-      if (self->open_) return self->finishLost();
-      self->fail(Errc::timed_out, "a UDP flow to " + self->target_.peer.str(), "");
+      self->finishLost();
     });
   }
 
@@ -126,6 +128,7 @@ class UdpPing final : public SessionHandler, public UdpSessionUser, public FlowS
     timer_.cancel();
     if (session_) link_.unbind(*session_);
     session_.reset();
+    carriers_.reset();
     context_.desk.forget(key_, "the ping is over");
     done(error, series_.roundTrips());
   }
