@@ -397,7 +397,7 @@ void ClientEngine::asyncPing(const std::string& peer, Duration deadline, PingDon
 void ClientEngine::asyncPingUdp(const std::string& peer, const UdpPingOptions& options, UdpPingDone done) {
   const Target target = targetOf(peer, 0);
   const bool fits = options.count >= 1 && options.count <= kMostPings && options.interval >= kLeastPingInterval &&
-                    options.interval * static_cast<std::int64_t>(options.count - 1) <= kLongestPings;
+                    options.interval <= kLongestPings && options.interval * static_cast<std::int64_t>(options.count - 1) <= kLongestPings;
   if (!fits) throw Error{Errc::invalid_argument, "a ping over UDP", "1 to 100 datagrams, 10 ms apart at least, within 10 s"};
   if (thread_->tryPost([this, target, options, done] { pingPeerOverUdp(*context_, *udpLink_, target, options, done); })) return;
   const Error stopped{Errc::stopped, "the client"};

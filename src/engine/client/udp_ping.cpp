@@ -1,5 +1,7 @@
 #include "engine/client/udp_ping.hpp"
 
+#include <algorithm>
+
 #include "engine/client/flow_sealing.hpp"
 #include "engine/client/ping_series.hpp"
 
@@ -9,6 +11,8 @@ namespace {
 
 /// A datagram that takes longer through one relay will not come.
 constexpr std::chrono::seconds kLostAfter{1};
+/// Longer than any ping takes.
+constexpr Millis kLongestDeadline{60'000};
 
 class UdpPing final : public SessionHandler, public UdpSessionUser, public FlowSealUser, public std::enable_shared_from_this<UdpPing> {
  public:
@@ -155,7 +159,8 @@ class UdpPing final : public SessionHandler, public UdpSessionUser, public FlowS
 }  // namespace
 
 void pingPeerOverUdp(ClientContext& context, UdpLink& link, const Target& target, const UdpPingOptions& options, UdpPingDone done) {
-  std::make_shared<UdpPing>(context, link, target, options, std::move(done))->start(options.deadline);
+  std::make_shared<UdpPing>(context, link, target, options, std::move(done))
+      ->start(std::clamp(options.deadline, Millis{0}, kLongestDeadline));
 }
 
 }  // namespace chuantou::engine
