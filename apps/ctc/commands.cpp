@@ -66,6 +66,8 @@ constexpr Phrase kSelf{"(this one)", "（本机）"};
 constexpr Phrase kNobody{"no clients are registered", "没有已注册的客户端"};
 constexpr Phrase kDeleted{"proxy {0} is closed", "已关闭代理 {0}"};
 
+constexpr Phrase kMigrating{"connections that move to new carriers: {0}", "正在转移到新通路的连接：{0}"};
+
 std::string bytes(const JsonObject& object, const char* key) {
   return daemon::humanBytes(static_cast<std::uint64_t>(object.numberOr(key)));
 }
@@ -204,6 +206,13 @@ int printAdminLink(const ClientOptions& options) {
   } else {
     daemon::printLine(link);
   }
+  return daemon::kExitDone;
+}
+
+int migrateStreams(const ClientOptions& options) {
+  const std::string answer = connectTo(options).post("/api/streams/migrate", "{}");
+  const daemon::JsonDocument document{answer, kMaxAnswer, options.language};
+  daemon::printLine(options.json ? answer : say(options.language, kMigrating, document.root().numberOr("streams")));
   return daemon::kExitDone;
 }
 

@@ -10,6 +10,7 @@ namespace chuantou::apps {
 int runClient(const ClientOptions& options);
 int showClient(const ClientOptions& options);  ///< status, clients, streams, proxy list
 int printAdminLink(const ClientOptions& options);
+int migrateStreams(const ClientOptions& options);
 int createProxy(const ClientOptions& options);
 int deleteProxy(const ClientOptions& options);
 int pingPeer(const ClientOptions& options);

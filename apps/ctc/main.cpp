@@ -12,6 +12,8 @@ int main(int argc, char** argv) {
     switch (options.command) {
       case ClientCommand::run:
         return runClient(options);
+      case ClientCommand::streams:
+        return options.migrate ? migrateStreams(options) : showClient(options);
       case ClientCommand::proxyCreate:
         return createProxy(options);
       case ClientCommand::proxyDelete:

@@ -20,6 +20,8 @@ constexpr Phrase kStatus{"Show the state of the running client and its proxies",
 constexpr Phrase kClients{"List the clients that are registered at the server", "列出服务器上已注册的客户端"};
 constexpr Phrase kStreams{"List the forwarded connections: what carries each, and what became of it when its path was lost",
                           "列出转发的连接：各自的通路，以及断路后的恢复情况"};
+constexpr Phrase kMigrate{"Move those that were opened here to new carriers, by what is the best way now; nothing is lost, and nobody waits",
+                          "把本机发起的连接转移到新的通路，即当前最佳的路径；不丢数据，也不停顿"};
 constexpr Phrase kAdmin{"Print the link that opens the admin page in a browser on this machine; whoever has it may do what you may",
                         "输出在本机浏览器中打开管理页面的链接；持有该链接者拥有与您相同的权限"};
 constexpr Phrase kProxy{"Make, list and delete proxies", "创建、列出和删除代理"};
@@ -27,7 +29,7 @@ constexpr Phrase kProxyCreate{"Open a local port that leads to a port of another
                               "打开一个通向其他客户端端口的本地端口；下次运行时自动恢复"};
 constexpr Phrase kProxyList{"List the open proxies", "列出已打开的代理"};
 constexpr Phrase kProxyDelete{"Close a proxy", "关闭一个代理"};
-constexpr Phrase kPing{"Measure the round trip to another client", "测量到另一个客户端的往返时间"};
+constexpr Phrase kPing{"Measure the round trip to another client, over TCP and over UDP", "测量到另一个客户端的往返时间（TCP 和 UDP）"};
 constexpr Phrase kNetcheck{"Find out what NAT this machine is behind, and what that means for direct connections; needs no running ctc",
                            "检测本机所处的 NAT 及其对直连的影响；无需 ctc 正在运行"};
 constexpr Phrase kNetcheckStun{"A STUN server to ask; repeatable (default: that of the running ctc, else a few public ones)",
@@ -197,6 +199,7 @@ void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   for (const auto& [name, help] : {std::pair{"status", kStatus}, std::pair{"clients", kClients}, std::pair{"streams", kStreams}, std::pair{"admin", kAdmin}}) {
     CLI::App& command = addCommand(program, name, help, language);
     command.add_flag("--json", options.json, kJson.in(language));
+    if (std::string_view{name} == "streams") command.add_flag("--migrate", options.migrate, kMigrate.in(language));
     Flags{command, language}.common(options.dataDir, raw.lang);
   }
   CLI::App& ping = addCommand(program, "ping", kPing, language);
@@ -204,6 +207,7 @@ void addQueries(CLI::App& program, ClientOptions& options, Raw& raw) {
   Flags flags{ping, language};
   flags.number("--count", options.count, 1, 1'000'000, "N", kCount);
   flags.number("--interval", options.intervalMs, 0, 3'600'000, "MS", kInterval);
+  flags.choice("--protocol", raw.protocol, {"tcp", "udp", "both"}, kProtocol);
   ping.add_flag("--json", options.json, kJson.in(language));
   flags.common(options.dataDir, raw.lang);
 
@@ -327,6 +331,7 @@ bool readClientOptions(int argc, char** argv, ClientOptions& options, int& exitC
     finishRun(options, raw);
   }
   if (options.command == ClientCommand::proxyCreate) finishProxyCreate(options, raw);
+  if (options.command == ClientCommand::ping) daemon::parseProtocol(raw.protocol, options.protocol);
   const bool needsPeer = options.command == ClientCommand::ping || options.command == ClientCommand::peersForget ||
                          options.command == ClientCommand::peersTrust;
   if (needsPeer && !daemon::isClientId(options.peer)) {

@@ -61,6 +61,7 @@ struct ClientOptions {
   std::vector<std::string> serverUrls;
   std::uint64_t lifetimeSeconds = 0;
 
+  bool migrate = false;  ///< streams
   bool json = false;   ///< status, clients, streams, admin, proxy list, ping, netcheck, identity, peers
   ProxyOptions proxy;  ///< proxy create
   bool udpIdleTimeoutGiven = false;
@@ -71,6 +72,7 @@ struct ClientOptions {
   bool force = false;
   std::uint64_t count = 4;
   std::uint64_t intervalMs = 500;
+  Protocol protocol = Protocol::both;  ///< ping
 };
 
 /// False where there is nothing more to do; `exitCode` is set then. Throws Failure (a configuration file, -L).

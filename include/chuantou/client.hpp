@@ -37,7 +37,7 @@ struct ClientConfig {
   /// File with the keys by which peers were known at the first meeting; another key of theirs is refused. Empty: they
   /// are remembered for the life of this object.
   std::string knownPeersFile = {};
-  /// Of connect() and ping(). `none` also lets peers reach this client without encryption, if they ask for it.
+  /// Of connect(), ping() and pingUdp(). `none` also lets peers reach this client without encryption, if they ask for it.
   Encryption encryption = Encryption::end_to_end;
   std::chrono::milliseconds connectTimeout{10'000};      ///< one attempt to reach the server, all its addresses together
   std::chrono::milliseconds heartbeatInterval{4'000};    ///< how often this side says that it is alive; the server may want it more often
@@ -90,6 +90,17 @@ struct KnownPeerInfo {
 
 struct PingResult {
   std::chrono::microseconds rtt;  ///< this client - server - peer and back
+};
+
+struct UdpPingOptions {
+  std::size_t count = 4;                      ///< datagrams, 1 to 100
+  std::chrono::milliseconds interval{100};    ///< between two of them, 10 ms at least; all within 10 s
+  std::chrono::milliseconds deadline{10'000};  ///< of the whole; what has come until then is the result
+};
+
+struct UdpPingResult {
+  /// Of each datagram, in the order of sending; none: no answer within 1 s, it or its answer was lost.
+  std::vector<std::optional<std::chrono::microseconds>> rtts;
 };
 
 /// A TCP connection that is forwarded, or a Stream. It is numbered and acknowledged, and goes on over another way when its
@@ -202,6 +213,10 @@ class Client {
   std::vector<PeerInfo> peers(Stream::Duration deadline = Stream::Duration{10'000});
   /// A round trip to a peer through the server, over a data channel of its own. Throws as connect().
   PingResult ping(const std::string& peer, Stream::Duration deadline = Stream::Duration{10'000});
+  /// Round trips of datagrams to a peer through the server, over a UDP flow of their own, which the peer's client sends back. Without
+  /// any answer UDP does not pass, though both sides have reached the server. Throws as connect(), and Error: server_unreachable (the
+  /// server does not answer this client over UDP), target_unreachable (nor the peer), invalid_argument (the options).
+  UdpPingResult pingUdp(const std::string& peer, const UdpPingOptions& options = {});
 
   /// The ways to the 256 peers that were asked for last, by their names. Empty after stop().
   std::vector<PeerWays> peerWays() const;

@@ -15,7 +15,8 @@ struct ClientConfig;
 /// "udp" (a datagram is answered).
 ///
 /// Of ways to a peer: "relay tcp", "relay tls", "relay proxy" (a data channel through the server, as StreamInfo::carrier names
-/// it), "relay udp" (a UDP flow through the server). Each from asking the server for it until the peer has proved itself there.
+/// it), "relay udp" (a UDP flow through the server). Each from asking the server for it until the peer has proved itself there;
+/// a ping over UDP counts once, when the first of its datagrams has come back.
 struct TransportInfo {
   std::string kind;
   std::string where;                     ///< "relay.example.org:443", "http://proxy:3128"; of "websocket" and "relay tcp" the URL, with its proxy

@@ -105,6 +105,18 @@ PingResult Client::ping(const std::string& peer, Stream::Duration deadline) {
   return *result;
 }
 
+UdpPingResult Client::pingUdp(const std::string& peer, const UdpPingOptions& options) {
+  auto answer = std::make_shared<std::promise<Result<UdpPingResult>>>();
+  auto future = answer->get_future();
+  impl_->asyncPingUdp(peer, options, [answer](const Error* error, std::vector<std::optional<std::chrono::microseconds>> rtts) {
+    if (error) return answer->set_value(*error);
+    answer->set_value(UdpPingResult{std::move(rtts)});
+  });
+  auto result = future.get();
+  if (!result) throw result.error();
+  return std::move(*result);
+}
+
 void Client::onStateChange(std::function<void(ClientState, std::error_code)> handler) { impl_->onStateChange = std::move(handler); }
 void Client::onStreamEvent(std::function<void(const StreamEvent&)> handler) { impl_->onStreamEvent = std::move(handler); }
 std::vector<StreamInfo> Client::streams() const { return impl_->streams(); }

@@ -32,13 +32,13 @@ bool splitUrl(std::string_view url, std::string& host, std::uint16_t& port) {
   return error == std::errc{} && end == digits.data() + digits.size() && port != 0;
 }
 
-/// The sentence of an error answer; nothing where there is none.
-std::optional<std::string> messageOf(const std::string& body, Language language) {
+/// What an error answer says; nothing where it says nothing.
+std::optional<Failure> failureOf(const std::string& body, Language language) {
   try {
     const JsonDocument document{body, kMaxAnswer, language};
     const auto error = document.root().object("error");
     if (!error) return std::nullopt;
-    return error->textOr("message");
+    return Failure{error->textOr("message"), kExitFailed, error->textOr("code")};
   } catch (const ApiError&) {
     return std::nullopt;
   }
@@ -83,9 +83,9 @@ std::string AdminClient::call(const std::string& method, const std::string& path
     throw Failure{say(language_, kNoAnswer, program_, info_.pid, info_.url, error.message(language_))};
   }
   if (response.status >= 200 && response.status < 300) return std::move(response.body);
-  const auto message = messageOf(response.body, language_);
-  if (!message) throw Failure{say(language_, kBadAnswer, program_, fmt::format("HTTP {}", response.status))};
-  throw Failure{*message};
+  const auto failure = failureOf(response.body, language_);
+  if (!failure) throw Failure{say(language_, kBadAnswer, program_, fmt::format("HTTP {}", response.status))};
+  throw Failure{*failure};
 }
 
 }  // namespace chuantou::daemon

@@ -25,6 +25,8 @@ constexpr std::string_view kPeersPrefix = "/api/peers/";
 constexpr std::size_t kMaxKey = 80;
 constexpr Stream::Duration kPeersDeadline{8000};
 constexpr Stream::Duration kPingDeadline{8000};
+/// The flow, which a side gives up after 6 s of silence, and 10 s of datagrams.
+constexpr std::chrono::milliseconds kPingUdpDeadline{18'000};
 
 std::int64_t milliseconds(auto duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -274,13 +276,37 @@ net::HttpResponse ClientApi::deleteProxy(const std::string& which, Language lang
 }
 
 net::HttpResponse ClientApi::ping(const JsonObject& body, Language language) {
-  body.onlyFields({"peer"});
+  body.onlyFields({"peer", "protocol", "count", "intervalMs"});
   const std::string peer = body.requiredText("peer", 64);
   if (!isClientId(peer)) throw ApiError{400, "bad_request", say(language, kBadPeer, peer)};
+  const std::string protocol = body.text("protocol", 8).value_or("tcp");
+  if (protocol == "udp") return pingUdp(peer, body);
+  if (protocol != "tcp") throw ApiError{400, "bad_request", say(language, kBadPingProtocol, protocol)};
+  body.onlyFields({"peer", "protocol"});
   const PingResult result = client_.ping(peer, kPingDeadline);
   JsonWriter json;
   json.field("peer", peer);
   json.field("rttUs", static_cast<std::int64_t>(result.rtt.count()));
+  return {200, "application/json", json.finish()};
+}
+
+net::HttpResponse ClientApi::pingUdp(const std::string& peer, const JsonObject& body) {
+  UdpPingOptions options;
+  options.count = body.number("count", 1, 100).value_or(1);
+  options.interval = std::chrono::milliseconds{body.number("intervalMs", 10, 10'000).value_or(options.interval.count())};
+  options.deadline = kPingUdpDeadline;
+  const UdpPingResult result = client_.pingUdp(peer, options);
+  JsonWriter json;
+  json.field("peer", peer);
+  json.beginArray("rttUs");
+  for (const auto& rtt : result.rtts) {
+    if (rtt) {
+      json.field({}, static_cast<std::int64_t>(rtt->count()));
+    } else {
+      json.null({});
+    }
+  }
+  json.endArray();
   return {200, "application/json", json.finish()};
 }
 

@@ -8,7 +8,9 @@
 //   GET    /api/clients         the clients registered at the server
 //   GET    /api/proxies         POST makes one (the fields of proxy_json.hpp), 201
 //   DELETE /api/proxies/WHICH   by port or name
-//   POST   /api/ping            {"peer":"B"} → {"peer","rttUs"}
+//   POST   /api/ping            {"peer":"B"} → {"peer","rttUs"}; {"peer":"B","protocol":"udp","count":1…100,"intervalMs":100} →
+//                               {"peer","rttUs":[…]}, for each datagram a time, or null: it was lost
+//   POST   /api/streams/migrate {}: all streams that were opened here move to new carriers, 202 {"streams"}: how many
 //   GET    /api/netcheck        the NAT report of `ctc netcheck --json`, up to an hour old; it may take 5 s
 //   POST   /api/netcheck        {}: the same, found out anew
 //   GET    /api/peers           the peers whose key is remembered
@@ -52,6 +54,7 @@ class ClientApi {
   net::HttpResponse createProxy(const JsonObject& body, Language language);
   net::HttpResponse deleteProxy(const std::string& which, Language language);
   net::HttpResponse ping(const JsonObject& body, Language language);
+  net::HttpResponse pingUdp(const std::string& peer, const JsonObject& body);
   net::HttpResponse netcheck(Language language);
   net::HttpResponse knownPeers();
   net::HttpResponse trustPeer(const JsonObject& body, Language language);

@@ -12,12 +12,15 @@ inline constexpr int kExitUsage = 2;
 
 class Failure : public std::runtime_error {
  public:
-  explicit Failure(std::string message, int exitCode = kExitFailed)
-      : std::runtime_error(std::move(message)), exitCode_(exitCode) {}
+  explicit Failure(std::string message, int exitCode = kExitFailed, std::string code = {})
+      : std::runtime_error(std::move(message)), exitCode_(exitCode), code_(std::move(code)) {}
   int exitCode() const noexcept { return exitCode_; }
+  /// Of the daemon's answer, as errcName() has it; empty: it did not come from there.
+  const std::string& code() const noexcept { return code_; }
 
  private:
   int exitCode_;
+  std::string code_;
 };
 
 }  // namespace chuantou::daemon

@@ -92,6 +92,16 @@ std::vector<JsonObject> JsonObject::objects(const char* key) const {
   return found;
 }
 
+std::vector<std::optional<std::int64_t>> JsonObject::numbers(const char* key) const {
+  std::vector<std::optional<std::int64_t>> found;
+  const rapidjson::Value* value = find(key);
+  if (value == nullptr || !value->IsArray()) return found;
+  for (const auto& element : value->GetArray()) {
+    found.push_back(element.IsInt64() ? std::optional<std::int64_t>{element.GetInt64()} : std::nullopt);
+  }
+  return found;
+}
+
 std::optional<JsonObject> JsonObject::object(const char* key) const {
   const rapidjson::Value* value = find(key);
   if (value == nullptr || !value->IsObject()) return std::nullopt;

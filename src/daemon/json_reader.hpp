@@ -35,6 +35,8 @@ class JsonObject {
   bool boolean(const char* key) const;
   bool has(const char* key) const { return find(key) != nullptr; }
   std::vector<JsonObject> objects(const char* key) const;
+  /// The elements of an array; none: no number.
+  std::vector<std::optional<std::int64_t>> numbers(const char* key) const;
   std::optional<JsonObject> object(const char* key) const;
 
  private:

@@ -67,6 +67,7 @@ inline constexpr Phrase kBadPeer{"\"{0}\" is not a client id (1 to 64 of letters
                                  "\"{0}\" 不是客户端标识（1 到 64 个字母、数字、\".\"、\"_\"、\"-\"）"};
 inline constexpr Phrase kBadHost{"\"{0}\" is not a host", "\"{0}\" 不是主机名或地址"};
 inline constexpr Phrase kBadProtocol{"\"{0}\" is not tcp, udp or both", "\"{0}\" 不是 tcp、udp 或 both"};
+inline constexpr Phrase kBadPingProtocol{"\"{0}\" is not tcp or udp", "\"{0}\" 不是 tcp 或 udp"};
 inline constexpr Phrase kBadEncryption{"\"{0}\" is not end-to-end or none", "\"{0}\" 不是 end-to-end 或 none"};
 inline constexpr Phrase kBadName{
     "\"{0}\" is not a proxy's name (1 to 64 of letters, digits, \".\", \"_\", \"-\", not digits alone)",

@@ -176,7 +176,6 @@ Result<SealFrame> decodeSeal(std::span<const std::uint8_t> payload) {
   if (payload.size() < kSealFixed || payload.size() > kSealFixed + kMaxHost) return bad("a SEAL of a wrong length");
   SealFrame seal;
   seal.port = loadU16(payload.data());
-  if (seal.port == 0) return bad("a SEAL of port 0");
   seal.session = SessionId{loadU64(payload.data() + 2)};
   std::copy_n(payload.begin() + 10, seal.nonce.size(), seal.nonce.begin());
   if (!isHost(payload.subspan(kSealFixed))) return bad("a SEAL with a host that no host can have");

@@ -147,9 +147,12 @@ class Cli(IntegrationTest):
     def test_ping(self):
         done = self.a.command("ping", "B", "--count", "3")
         lines = done.stdout.splitlines()
-        self.assertEqual(len([line for line in lines if line.startswith("reply from B")]), 3)
-        self.assertIn("3 sent, 3 answered", lines[3])
-        self.assertRegex(lines[-1], rf"^B +relay tcp +{self.relay.url} +works +\d.*ms +[3-9] +0$")
+        self.assertEqual(len([line for line in lines if line.startswith("reply from B: seq=")]), 3)
+        self.assertRegex(lines[3], r"^TCP: 3 sent, 3 answered, 0 % lost; min .* ms, avg .* ms, max .* ms$")
+        self.assertEqual(len([line for line in lines if line.startswith("UDP reply from B: seq=")]), 3)
+        self.assertIn("UDP: 3 sent, 3 answered, 0 % lost; min ", lines[7])
+        self.assertRegex(lines[-2], rf"^B +relay tcp +{self.relay.url} +works +\d.*ms +[3-9] +0$")
+        self.assertRegex(lines[-1], rf"^B +relay udp +127.0.0.1:{self.relay.port} +works +\d.*ms +1 +0$")
         for peer, sentence in (("nobody", 'no client "nobody" is known'), ("B", 'client "B" is offline')):
             if peer == "B":
                 self.through.b.stop()

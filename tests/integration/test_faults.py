@@ -8,7 +8,9 @@ import time
 
 from harness import (Client, IntegrationTest, TcpService, connect, expect_reset, free_port, main, recv_exactly, roundtrip, seconds,
                      serve_echo, serve_udp_echo, wait_until)
+from harness.chaos import Chaos
 from harness.chuantou import Server
+from harness.protocol import ControlChannel
 
 TRANSFERS = 50
 BACK_WITHIN = 5.0  # seconds from the start of the new process to new connections that work
@@ -245,6 +247,63 @@ class Frozen(IntegrationTest):
         for client in (self.a, self.b):
             client.process.signal(signal.SIGTERM)
             self.assertEqual(client.process.wait(timeout=5), 0)
+
+
+class DroppedDataChannels(IntegrationTest):
+    """The target's data channel is lost before the server has read whose it is, as under pressure: it is dialled once more."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = serve_echo(self)
+        self.relay = self.server(args=["--pairing-timeout", "4000"])
+        self.chaos = Chaos(self, self.relay.port, "B")
+        self.b = self.client(self.relay, "B", url=self.chaos.url("B"))
+
+    def lose(self, how="rst"):
+        """The next data channel of B, once it is there."""
+        link, = self.chaos.wait_for(1, "B", "data")
+        self.assertEqual(self.chaos.cut([link], how), 1)
+
+    def loses_one(self, how):
+        a = self.client(self.relay, "A", f"B:{self.service.port}")
+        self.chaos.policy("B", "hang", kind="data")
+        with connect(a.local_port(f"B:{self.service.port}")) as user:
+            user.sendall(b"hello")
+            self.chaos.wait_for(1, "B", "data")
+            self.chaos.policy("B", "open", kind="data")
+            begin = time.monotonic()
+            self.lose(how)
+            user.settimeout(seconds(4))
+            self.assertEqual(recv_exactly(user, 5), b"hello")
+            # Before the session would be given up, after which another one would be asked for.
+            self.assertLess(time.monotonic() - begin, seconds(2.5))
+
+    def test_one_is_reset(self):
+        self.loses_one("rst")
+
+    def test_one_is_ended(self):
+        self.loses_one("fin")
+
+    def test_it_is_dialled_once_more_and_no_more(self):
+        me = ControlChannel(self, self.relay.port)
+        self.assertTrue(me.register("raw")["success"])
+        self.chaos.policy("B", "hang", kind="data")
+        me.request("B", self.service.port, plain=False)
+        session = me.expect("create_session")["sessions"][0]["sessionId"]
+        self.lose()
+        self.lose("fin")
+        closed = me.expect("session_closed")
+        self.assertEqual([each["sessionId"] for each in closed["sessions"]], [session])
+        self.assertEqual(self.chaos.totals()["accepted"], 3, "the control channel and two data channels")
+
+    def test_stopping_meanwhile(self):
+        me = ControlChannel(self, self.relay.port)
+        self.assertTrue(me.register("raw")["success"])
+        self.chaos.policy("B", "hang", kind="data")
+        me.request("B", self.service.port, plain=False)
+        self.lose()
+        self.b.process.signal(signal.SIGTERM)
+        self.assertEqual(self.b.process.wait(timeout=5), 0)
 
 
 if __name__ == "__main__":

@@ -145,6 +145,25 @@ class Streams(IntegrationTest):
             self.all_of(client, 1, state="attached", carrier="relay tcp", migrations=1, resumes=0, repeatedBytes=0, lostTimeMs=0)
         roundtrip(user, bytes(1000))
 
+    def test_all_that_migrate(self):
+        """`ctc streams --migrate` says how many it has sent over, and moves those that were opened here, not those of the peer."""
+        self.arrange()
+        self.assertEqual(self.a.command("streams", "--migrate").stdout, "connections that move to new carriers: 0\n")
+        users = [self.open(1000) for _ in range(COUNT)]
+        self.assertEqual(json.loads(self.a.command("streams", "--migrate", "--json").stdout), {"streams": COUNT})
+        for client in (self.a, self.b):
+            self.all_of(client, COUNT, state="attached", migrations=1, resumes=0, repeatedBytes=0, lostTimeMs=0)
+        self.assertEqual(self.a.command("streams", "--migrate", "--lang", "zh").stdout, f"正在转移到新通路的连接：{COUNT}\n")
+        self.all_of(self.a, COUNT, migrations=2)
+        self.assertEqual(json.loads(self.b.command("streams", "--migrate", "--json").stdout), {"streams": 0})
+        for user in users:
+            roundtrip(user, bytes(1000))
+        self.assertEqual({row["migrations"] for row in rows(self.a)}, {2})
+        self.assertIn("--migrate", self.a.command("streams", "--help").stdout)
+        self.a.stop()
+        done = self.a.command("streams", "--migrate", check=False)
+        self.assertEqual((done.returncode, "ctc is not running" in done.stderr), (1, True))
+
     def test_one_that_is_given_up(self):
         self.arrange(*patience(1))
         user = self.open(1000)

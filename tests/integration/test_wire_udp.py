@@ -2,9 +2,11 @@
 """Relayed datagrams as docs/PROTOCOL.md has them: binding, both numbers of a session, fragments, who is not heard."""
 import socket
 import struct
+import time
 
 from harness import IntegrationTest, main, random_bytes, seconds, serve_udp_echo
-from harness.protocol import ControlChannel, PLAIN, UdpEnd
+from harness.carrier import SEAL, Carrier
+from harness.protocol import ACCEPT, ControlChannel, Identity, PLAIN, UdpEnd
 
 _FRAGMENT = 0x20000000  # bit 29 of the session: the packet is a piece of a datagram
 
@@ -32,6 +34,7 @@ class WireUdp(IntegrationTest):
         end = UdpEnd(self, server.port, session["udpSession"], key)
         end.bind()
         self.assertEqual(me.expect("accept_session")["sessions"][0]["sessionId"], session["sessionId"])
+        end.session_id = session["sessionId"]
         return end
 
     def pair(self):
@@ -129,6 +132,130 @@ class WireUdp(IntegrationTest):
         self.assertEqual(far.receive(), b"the only one")
         self.nothing_comes(far)
         self.nothing_comes(near)
+
+    # Pings: a flow to no service of a real ctc, which sends back what comes.
+
+    def arrange_ping(self, *args):
+        server = self.server()
+        self.b = self.client(server, "B", args=[*PLAIN, "--allow", "none", *args])
+        return server, self.registered(server, "raw")
+
+    def echoes(self, end, payload):
+        end.send(payload)
+        self.assertEqual(end.receive(), payload)
+
+    def test_ping(self):
+        """Whatever it is, if it is small: it comes back as it was, to who sent it, and nothing else does."""
+        server, me = self.arrange_ping()
+        end = self.flow_to(me, server, "B", 0)
+        for size in range(65):
+            self.echoes(end, random_bytes(size))
+        for size in (65, 100, 1400, 9000, 65000):
+            end.send(bytes(size))
+        for number, (total, offset, size) in enumerate(((65507, 0, 48_000), (65507, 48_000, 17_507), (65507, 0, 48_000), (65001, 48_000, 17_001))):
+            self.send_piece(end, number // 2, total, offset, bytes(size))
+        self.nothing_comes(end)
+        self.echoes(end, b"still there")
+
+    def test_ping_is_for_who_proved_his_address(self):
+        server, me = self.arrange_ping()
+        end = self.flow_to(me, server, "B", 0)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(struct.pack(">IH", end.session, 4) + b"mine", ("127.0.0.1", server.port))
+            stranger.settimeout(0.4)
+            with self.assertRaises(TimeoutError):
+                stranger.recv(100)
+        self.nothing_comes(end)
+        self.echoes(end, b"mine")
+
+    def test_ping_is_no_tunnel(self):
+        """A flow gets 200 answers a minute, however much is asked."""
+        server, me = self.arrange_ping()
+        end = self.flow_to(me, server, "B", 0)
+        end.socket.settimeout(0.3)
+        answers = 0
+        for turn in range(40):
+            for number in range(25):
+                end.send(b"%3d %3d" % (turn, number))
+            try:
+                for _ in range(25):
+                    end.receive()
+                    answers += 1
+            except TimeoutError:
+                if answers >= 200:
+                    break
+        # What comes back meanwhile is 3.3 a second; the loop lasts few of them.
+        self.assertTrue(200 <= answers <= 240, answers)
+
+    def test_ping_has_few_flows_at_a_time(self):
+        """Four of a peer's, which end by themselves after 30 s, whatever comes on them; another peer has its own."""
+        server, me = self.arrange_ping()
+        ends = [self.flow_to(me, server, "B", 0) for _ in range(4)]
+        me.request("B", 0, protocol="udp")
+        me.expect("create_session")
+        self.assertEqual(me.expect("reject_session")["code"], "limit_reached")
+        other = self.flow_to(self.registered(server, "other"), server, "B", 0)
+        for end in (*ends, other):
+            self.echoes(end, b"hello")
+        closed, deadline = set(), time.monotonic() + seconds(45)
+        while len(closed) < 4:
+            self.assertLess(time.monotonic(), deadline, f"only {closed} were closed")
+            try:
+                closed |= {each["sessionId"] for each in me.expect("session_closed", timeout=3)["sessions"]}
+            except AssertionError:
+                me.send("heartbeat", timestamp=0)
+        self.assertEqual(closed, {end.session_id for end in ends})
+        self.nothing_comes(ends[0])
+        ends[0].send(b"too late")
+        self.nothing_comes(ends[0])
+        self.echoes(self.flow_to(me, server, "B", 0), b"a new one")
+
+    def test_ping_that_is_closed_makes_room(self):
+        server, me = self.arrange_ping()
+        for _ in range(20):
+            end = self.flow_to(me, server, "B", 0)
+            me.send("session_closed", sessions=[{"sessionId": end.session_id}], reason="enough")
+        self.echoes(self.flow_to(me, server, "B", 0), b"hello")
+
+    def test_ping_without_keys(self):
+        """Between clients that encrypt, nothing is answered that is not sealed; and only the session's own SEAL opens it."""
+        server = self.server()
+        service = serve_udp_echo(self)
+        self.client(server, "B")
+        me, identity = ControlChannel(self, server.port), Identity(temporary=True)
+        self.assertTrue(me.register("raw", key=identity)["success"])
+        carrier = Carrier(self, me, "B", 0, identity)
+        for port, wrong in ((0, service.port), (service.port, 0)):
+            [key] = me.request("B", port, protocol="udp", plain=False)
+            session = me.expect("create_session")["sessions"][0]
+            end = UdpEnd(self, server.port, session["udpSession"], key)
+            end.bind()
+            me.expect("accept_session")
+            for payload in (b"", b"ping", bytes(16), random_bytes(24), random_bytes(40), random_bytes(64)):
+                end.send(payload)
+            self.nothing_comes(end)
+            number = int(session["sessionId"].removeprefix("s-"), 16)
+            for seal_port, host in ((wrong, b""), (port, b"localhost")):
+                carrier.send(SEAL, struct.pack(">HQ", seal_port, number) + random_bytes(16) + host)
+                self.assertEqual(carrier.refusal(), 111)
+                carrier = Carrier(self, me, "B", 0, identity)
+            carrier.send(SEAL, struct.pack(">HQ", port, number) + random_bytes(16))
+            carrier.expect(ACCEPT)
+            for payload in (b"ping", random_bytes(24), random_bytes(40), bytes(88)):
+                end.send(payload)
+            self.nothing_comes(end)
+            carrier.send(SEAL, struct.pack(">HQ", port, number) + random_bytes(16))  # once
+            self.assertEqual(carrier.refusal(), 111)
+            carrier = Carrier(self, me, "B", 0, identity)
+
+    def test_ping_of_who_is_not_let_in(self):
+        """As over TCP: B wants encryption."""
+        server = self.server()
+        self.client(server, "B")
+        me = self.registered(server, "raw")
+        for protocol in ("tcp", "udp"):
+            me.request("B", 0, protocol=protocol)
+            self.assertEqual(me.expect("reject_session")["code"], "encryption_required")
 
     def test_closing_ends_the_flow(self):
         server = self.server()

@@ -8,6 +8,13 @@
 
 namespace chuantou::engine {
 
+namespace {
+// Of a ping over UDP. The peer answers 200 datagrams of a flow in its 30 s.
+constexpr std::size_t kMostPings = 100;
+constexpr Millis kLeastPingInterval{10};
+constexpr std::chrono::seconds kLongestPings{10};
+}  // namespace
+
 ClientEngine::ClientEngine(ClientConfig config)
     : config_(std::move(config)), log_(config_.log, config_.logLevel, config_.language), thread_(std::make_shared<net::IoThread>()) {
   auto url = parseServerUrl(config_.serverUrl);
@@ -383,6 +390,16 @@ void ClientEngine::asyncConnect(const std::string& peer, std::uint16_t port, Dur
 void ClientEngine::asyncPing(const std::string& peer, Duration deadline, PingDone done) {
   const Target target = targetOf(peer, 0);
   if (thread_->tryPost([this, target, deadline, done] { pingPeer(*context_, target, deadline, done); })) return;
+  const Error stopped{Errc::stopped, "the client"};
+  done(&stopped, {});
+}
+
+void ClientEngine::asyncPingUdp(const std::string& peer, const UdpPingOptions& options, UdpPingDone done) {
+  const Target target = targetOf(peer, 0);
+  const bool fits = options.count >= 1 && options.count <= kMostPings && options.interval >= kLeastPingInterval &&
+                    options.interval <= kLongestPings && options.interval * static_cast<std::int64_t>(options.count - 1) <= kLongestPings;
+  if (!fits) throw Error{Errc::invalid_argument, "a ping over UDP", "1 to 100 datagrams, 10 ms apart at least, within 10 s"};
+  if (thread_->tryPost([this, target, options, done] { pingPeerOverUdp(*context_, *udpLink_, target, options, done); })) return;
   const Error stopped{Errc::stopped, "the client"};
   done(&stopped, {});
 }

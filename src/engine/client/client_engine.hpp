@@ -9,6 +9,7 @@
 #include "engine/client/peer_operations.hpp"
 #include "engine/client/proxy.hpp"
 #include "engine/client/stream_registry.hpp"
+#include "engine/client/udp_ping.hpp"
 #include "net/network_watch.hpp"
 #include "net/system_random.hpp"
 #include "net/wake_watch.hpp"
@@ -45,6 +46,8 @@ class ClientEngine : public std::enable_shared_from_this<ClientEngine>, private 
   /// `done` with an error at once when the client does not run.
   void asyncConnect(const std::string& peer, std::uint16_t port, Duration deadline, ConnectDone done);
   void asyncPing(const std::string& peer, Duration deadline, PingDone done);
+  /// Throws Error(invalid_argument).
+  void asyncPingUdp(const std::string& peer, const UdpPingOptions& options, UdpPingDone done);
   std::vector<PeerInfo> peers(Duration deadline);
   std::string publicKey() const { return trust_->identity().publicKey().str(); }
   std::vector<PeerWays> peerWays();

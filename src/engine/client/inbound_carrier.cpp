@@ -4,10 +4,17 @@
 #include <sys/socket.h>
 
 #include "engine/client/tcp_targets.hpp"
+#include "net/socket_io.hpp"
 #include "net/socket_options.hpp"
 #include "wire/first_bytes.hpp"
 
 namespace chuantou::engine {
+
+namespace {
+/// Once, and not all at the same time: those who were dropped together were too many together.
+constexpr Millis kDialAgainAfter{100};
+constexpr std::uint64_t kDialAgainSpreadMs = 400;
+}  // namespace
 
 InboundCarrier::InboundCarrier(TcpTargets& targets, Visitor visitor)
     : targets_(&targets), context_(targets.context_), visitor_(std::move(visitor)), socket_(context_.thread.context()) {
@@ -15,17 +22,38 @@ InboundCarrier::InboundCarrier(TcpTargets& targets, Visitor visitor)
 }
 
 void InboundCarrier::start(const DataKey& key) {
+  key_ = key;
   context_.handshakes.add(weak_from_this());
+  dial();
+}
+
+void InboundCarrier::dial() {
   way_ = context_.dataDialer.wayName();
-  context_.dataDialer.dial([self = shared_from_this(), key](const net::ErrorCode& ec, net::TcpSocket socket) {
+  context_.dataDialer.dial([self = shared_from_this()](const net::ErrorCode& ec, net::TcpSocket socket) {
     if (!self->targets_) return;
-    if (ec) return self->end();
-    self->onConnected(key, std::move(socket));
+    if (ec) return self->dialAgain();
+    self->onConnected(std::move(socket));
   });
 }
 
-void InboundCarrier::onConnected(const DataKey& key, net::TcpSocket socket) {
-  const auto preface = wire::encodePreface(key);
+/// A server under pressure drops connections of which it has not read yet whose they are. The visitor's half would wait for ours until
+/// the session is given up; so would ours, within onDeadline().
+void InboundCarrier::dialAgain() {
+  if (visitor_.plain || std::exchange(dialledAgain_, true)) return end();  // plain: one that was not needed ends in the same way
+  net::ErrorCode ignored;
+  if (secure_) secure_->socket().close(ignored);
+  stage_ = Stage::dialing;
+  const auto wait = std::make_shared<net::Timer>(context_.thread.context());
+  wait->expires_after(kDialAgainAfter + Millis{static_cast<int>(context_.random.next() % kDialAgainSpreadMs)});
+  wait->async_wait([self = shared_from_this(), wait](const net::ErrorCode& ec) {
+    if (ec || !self->targets_) return;
+    if (!self->context_.link.registered()) return self->end();  // the server tells of the session again
+    self->dial();
+  });
+}
+
+void InboundCarrier::onConnected(net::TcpSocket socket) {
+  const auto preface = wire::encodePreface(key_);
   const bool sent = ::send(socket.native_handle(), preface.data(), preface.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(preface.size());
   if (visitor_.plain) {
     plain_ = std::make_unique<PlainLine>(context_.thread, std::move(socket));
@@ -35,11 +63,21 @@ void InboundCarrier::onConnected(const DataKey& key, net::TcpSocket socket) {
   secure_ = std::make_unique<SecureLine>(context_.thread, std::move(socket), context_.trust.context(crypto::TlsRole::server),
                                          crypto::TlsRole::server);
   stage_ = Stage::handshaking;
-  if (!sent) return end();
+  if (!sent) return dialAgain();
   waitForFrame();
 }
 
+/// A visitor speaks first, and at once: whoever has heard nothing was not joined to it.
+bool InboundCarrier::endedUnheard() {
+  if (heard_) return false;
+  char byte;
+  const ssize_t n = ::recv(secure_->socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  heard_ = n > 0;
+  return n == 0 || (n < 0 && !net::wouldBlock(errno));
+}
+
 void InboundCarrier::shakeHands() {
+  if (endedUnheard()) return dialAgain();
   const auto state = secure_->handshake();
   if (state == FrameLine::State::wouldBlock) return waitForFrame();
   if (state != FrameLine::State::ok) {

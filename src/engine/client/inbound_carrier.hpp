@@ -37,7 +37,10 @@ class InboundCarrier final : public StreamCarrier, public net::DeadlineQueue::Wa
  private:
   enum class Stage { dialing, handshaking, standby, opening, open, refused };
 
-  void onConnected(const DataKey& key, net::TcpSocket socket);
+  void dial();
+  void dialAgain();
+  void onConnected(net::TcpSocket socket);
+  bool endedUnheard();
   void shakeHands();
   FrameLine& frames() { return plain_ ? static_cast<FrameLine&>(*plain_) : *secure_; }
   void waitForFrame();
@@ -57,7 +60,10 @@ class InboundCarrier final : public StreamCarrier, public net::DeadlineQueue::Wa
   TcpTargets* targets_;
   ClientContext& context_;
   Visitor visitor_;
+  DataKey key_;
   Stage stage_ = Stage::dialing;
+  bool dialledAgain_ = false;
+  bool heard_ = false;  ///< something has come
   net::TcpSocket socket_;  ///< until there is a line
   std::unique_ptr<PlainLine> plain_;
   std::unique_ptr<SecureLine> secure_;

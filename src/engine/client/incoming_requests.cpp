@@ -5,7 +5,7 @@ namespace chuantou::engine {
 void IncomingRequests::handle(const wire::IncomingRequest& request) {
   const auto peer = ClientId::parse(request.fromClientId);
   if (!peer) return;
-  const bool isPing = request.remotePort == 0 && request.transport == wire::Transport::tcp;
+  const bool isPing = request.remotePort == 0;  // no service is reached, so that none need be offered
   Decision forUdp;
   if (request.transport == wire::Transport::udp) {
     forUdp = tcp_.rules().decide(*peer, request.sameGroup, request.remoteHost, request.remotePort);
@@ -30,6 +30,8 @@ void IncomingRequests::handle(const wire::IncomingRequest& request) {
     if (request.transport == wire::Transport::tcp) {
       tcp_.join(visitor, *ref.key);
       accept.sessions.push_back(wire::SessionRef{ref.id, {}, {}});
+    } else if (ref.udp && isPing) {
+      udp_.echo(visitor, request.remoteHost, *ref.id, *ref.udp, *ref.key);
     } else if (ref.udp) {
       udp_.join(visitor, forUdp, request.remoteHost, request.remotePort, *ref.id, *ref.udp, *ref.key);
     }

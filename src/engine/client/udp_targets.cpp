@@ -33,7 +33,7 @@ class UdpTargets::Early final : public net::DeadlineQueue::Waiter {
   UdpTargets& targets_;
 };
 
-class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_from_this<Flow> {
+class UdpTargets::Flow : public UdpSessionUser, public std::enable_shared_from_this<Flow> {
  public:
   Flow(UdpTargets& targets, Visitor visitor, std::string host, std::uint16_t port, SessionId id, UdpSession session)
       : targets_(targets),
@@ -42,26 +42,9 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
         host_(std::move(host)),
         port_(port),
         id_(id),
-        session_(session),
-        socket_(context_.thread.context()) {
-    ++context_.counters.inboundActive;
-    ++context_.counters.inboundTotal;
-  }
-  ~Flow() override {
-    targets_.link_.unbind(session_);
-    --context_.counters.inboundActive;
-  }
+        session_(session) {}
+  ~Flow() override { targets_.link_.unbind(session_); }
 
-  net::ErrorCode connect(const net::UdpEndpoint& service) {
-    net::ErrorCode ec;
-    socket_.open(service.protocol(), ec);
-    if (!ec) socket_.connect(service, ec);
-    if (!ec) socket_.non_blocking(true, ec);
-    if (ec) return ec;
-    net::UdpReceiver::enableTrains(socket_);
-    wait();
-    return {};
-  }
   void bind(const DataKey& key) {
     targets_.link_.bind(session_, key, *this, !visitor_.plain);
     useKeys();
@@ -75,11 +58,7 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
     useKeys();
     return std::nullopt;
   }
-  /// The socket's pending wait holds the flow.
-  void stop() {
-    net::ErrorCode ignored;
-    socket_.close(ignored);
-  }
+  virtual void stop() {}
 
   void onBound() override {
     context_.link.send(wire::AcceptSession{{wire::SessionRef{id_, {}, {}}}});
@@ -90,6 +69,75 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
     targets_.reject(id_, Error{Errc::target_unreachable, "the relay", "the target cannot reach the server over UDP"});
     targets_.remove(id_);
   }
+
+ protected:
+  UdpTargets& targets_;
+  ClientContext& context_;
+  Visitor visitor_;
+  std::string host_;
+  std::uint16_t port_;
+  SessionId id_;
+  UdpSession session_;
+
+ private:
+  /// The peer may be faster than the resolver, before which nothing is bound.
+  void useKeys() {
+    if (keys_) targets_.link_.seal(session_, keys_->targetToInitiator, keys_->initiatorToTarget);
+  }
+  std::optional<crypto::SealKeys> keys_;
+};
+
+/// To no service: what comes goes back (a ping).
+class UdpTargets::EchoFlow final : public Flow {
+ public:
+  EchoFlow(UdpTargets& targets, const Visitor& visitor, std::string host, SessionId id, UdpSession session)
+      : Flow(targets, visitor, std::move(host), 0, id, session), life_(context_.thread.context()) {}
+  ~EchoFlow() override { targets_.echoes_.leave(visitor_.id); }
+
+  void start(const DataKey& key) {
+    life_.expires_after(EchoLimits::kLife);
+    life_.async_wait([weak = weak_from_this(), this](const net::ErrorCode& ec) {
+      const auto self = weak.lock();
+      if (ec || !self) return;
+      context_.link.send(wire::SessionClosed{{wire::SessionRef{id_, {}, {}}}, "the ping took too long"});
+      targets_.remove(id_);
+    });
+    bind(key);
+  }
+  void onDatagram(std::span<const std::uint8_t> datagram) override {
+    if (targets_.echoes_.mayAnswer(Clock::now(), datagram.size(), left_)) targets_.link_.send(session_, datagram);
+  }
+
+ private:
+  net::Timer life_;
+  Allowance left_{EchoLimits::kAnswersOfFlow};
+};
+
+/// A connected socket to a service.
+class UdpTargets::ServiceFlow final : public Flow {
+ public:
+  ServiceFlow(UdpTargets& targets, const Visitor& visitor, std::string host, std::uint16_t port, SessionId id, UdpSession session)
+      : Flow(targets, visitor, std::move(host), port, id, session), socket_(context_.thread.context()) {
+    ++context_.counters.inboundActive;
+    ++context_.counters.inboundTotal;
+  }
+  ~ServiceFlow() override { --context_.counters.inboundActive; }
+
+  net::ErrorCode connect(const net::UdpEndpoint& service) {
+    net::ErrorCode ec;
+    socket_.open(service.protocol(), ec);
+    if (!ec) socket_.connect(service, ec);
+    if (!ec) socket_.non_blocking(true, ec);
+    if (ec) return ec;
+    net::UdpReceiver::enableTrains(socket_);
+    wait();
+    return {};
+  }
+  /// The socket's pending wait holds the flow.
+  void stop() override {
+    net::ErrorCode ignored;
+    socket_.close(ignored);
+  }
   void onDatagram(std::span<const std::uint8_t> datagram) override {
     if (!socket_.is_open()) return;
     if (other_ && !triedBoth_ && first_.empty()) first_.assign(datagram.begin(), datagram.end());
@@ -99,12 +147,9 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
   void setOther(const net::UdpEndpoint& other) { other_ = other; }
 
  private:
-  /// The peer may be faster than the resolver, before which nothing is bound.
-  void useKeys() {
-    if (keys_) targets_.link_.seal(session_, keys_->targetToInitiator, keys_->initiatorToTarget);
-  }
+  std::shared_ptr<ServiceFlow> self() { return std::static_pointer_cast<ServiceFlow>(shared_from_this()); }
   void wait() {
-    socket_.async_wait(net::UdpSocket::wait_read, [self = shared_from_this()](const net::ErrorCode& ec) {
+    socket_.async_wait(net::UdpSocket::wait_read, [self = self()](const net::ErrorCode& ec) {
       if (!ec && self->socket_.is_open()) self->receive();
     });
   }
@@ -138,14 +183,6 @@ class UdpTargets::Flow final : public UdpSessionUser, public std::enable_shared_
     context_.udpSender.flush();
   }
 
-  UdpTargets& targets_;
-  ClientContext& context_;
-  Visitor visitor_;
-  std::string host_;
-  std::uint16_t port_;
-  SessionId id_;
-  UdpSession session_;
-  std::optional<crypto::SealKeys> keys_;
   net::UdpSocket socket_;
   std::optional<net::UdpEndpoint> other_;
   std::vector<std::uint8_t> first_;  ///< until it is known where the service is
@@ -193,8 +230,8 @@ void UdpTargets::join(const Visitor& visitor, const Decision& decision, const st
     return reject(id, Error{Errc::limit_reached, where, "too many flows to this client"});
   }
   context_.log.log(LogLevel::debug, "target", "{}: UDP flow to {}", visitor.id.str(), where);
-  const auto flow = std::make_shared<Flow>(*this, visitor, host, port, id, session);
-  flows_[static_cast<std::uint64_t>(id)] = flow;
+  const auto flow = std::make_shared<ServiceFlow>(*this, visitor, host, port, id, session);
+  add(id, flow);
   // The session may end while its name is resolved: the flow is gone then, and perhaps all of this.
   const auto found = [this, weak = std::weak_ptr{flow}, where, port, id, key](const net::ErrorCode& ec,
                                                                               const std::vector<asio::ip::address>& addresses) {
@@ -209,6 +246,18 @@ void UdpTargets::join(const Visitor& visitor, const Decision& decision, const st
     waiting->bind(key);
   };
   net::findTarget(context_.thread.context(), decision, kResolveDeadline, found);
+  useEarly(id);
+}
+
+void UdpTargets::echo(const Visitor& visitor, const std::string& host, SessionId id, UdpSession session, const DataKey& key) {
+  if (!echoes_.enter(visitor.id)) return reject(id, Error{Errc::limit_reached, visitor.id.str(), "too many pings at once"});
+  const auto flow = std::make_shared<EchoFlow>(*this, visitor, host, id, session);
+  add(id, flow);
+  flow->start(key);
+  useEarly(id);
+}
+
+void UdpTargets::useEarly(SessionId id) {
   if (const auto early = early_.extract(static_cast<std::uint64_t>(id)); !early.empty()) {
     const auto answer = std::exchange(early.mapped()->answer, nullptr);
     seal(early.mapped()->peer, early.mapped()->frame, early.mapped()->keys, answer);

@@ -178,6 +178,27 @@ TEST_CASE_METHOD(ClientFixture, "hostile bodies get a sentence and 400", "[daemo
   CHECK(client.proxies().empty());
 }
 
+TEST_CASE_METHOD(ClientFixture, "pings have limits", "[daemon][api]") {
+  for (const char* body : {R"({"peer":"B C"})", R"({"peer":"B","protocol":"sctp"})", R"({"peer":"B","protocol":"both"})", R"({"peer":"B","protocol":7})",
+                           R"({"peer":"B","count":2})", R"({"peer":"B","protocol":"tcp","intervalMs":100})",
+                           R"({"peer":"B","protocol":"udp","count":0})", R"({"peer":"B","protocol":"udp","count":101})",
+                           R"({"peer":"B","protocol":"udp","count":-1})", R"({"peer":"B","protocol":"udp","count":"4"})",
+                           R"({"peer":"B","protocol":"udp","intervalMs":9})", R"({"peer":"B","protocol":"udp","intervalMs":10001})",
+                           R"({"peer":"B","protocol":"udp","count":100,"intervalMs":102})", R"({"peer":"B","protocol":"udp","size":1400})"}) {
+    CAPTURE(body);
+    CHECK(call("POST", "/api/ping", body).status == 400);
+  }
+  // What fits gets as far as the server, which this client has not called.
+  for (const char* body : {R"({"peer":"B"})", R"({"peer":"B","protocol":"udp"})", R"({"peer":"B","protocol":"udp","count":100,"intervalMs":101})"}) {
+    CAPTURE(body);
+    const auto response = call("POST", "/api/ping", body);
+    CHECK(response.status == 503);
+    CHECK(errorCode(response) == "not_running");
+  }
+  client.stop();
+  CHECK(errorCode(call("POST", "/api/ping", R"({"peer":"B","protocol":"udp"})")) == "stopped");
+}
+
 TEST_CASE_METHOD(ClientFixture, "errors speak the caller's language", "[daemon][api]") {
   auto request = makeRequest("POST", "/api/ping", "{}");
   CHECK(api.handle(request).body == R"({"error":{"code":"bad_request","message":"the field \"peer\" is missing"}})");

@@ -121,6 +121,11 @@ TEST_CASE("JSON that is written can be read, whatever its strings hold", "[daemo
   json.field("i", -5);
   json.endObject();
   json.endArray();
+  json.beginArray("times");
+  json.field({}, 7);
+  json.null({});
+  json.field({}, "7");
+  json.endArray();
   const std::string text = json.finish();
   const JsonDocument document{text, 1000, Language::english};
   const JsonObject root = document.root();
@@ -129,6 +134,9 @@ TEST_CASE("JSON that is written can be read, whatever its strings hold", "[daemo
   CHECK(root.boolean("yes"));
   CHECK(root.objects("list").at(0).numberOr("i") == -5);
   CHECK(root.textOr("nothing", "-") == "-");
+  using Numbers = std::vector<std::optional<std::int64_t>>;
+  CHECK(root.numbers("times") == Numbers{7, std::nullopt, std::nullopt});
+  CHECK(root.numbers("yes").empty());
 }
 
 TEST_CASE("UTF-8 is repaired and otherwise kept", "[daemon][json]") {
