@@ -1,5 +1,7 @@
 #include <rapidjson/document.h>
 
+#include <algorithm>
+
 #include "base/error_text.hpp"
 #include "base/utf8.hpp"
 #include "wire/control_message.hpp"
@@ -11,6 +13,7 @@ namespace {
 constexpr std::size_t kMaxText = 1024;
 constexpr int kMaxDepth = 16;
 constexpr std::size_t kMaxClients = 200'000;
+constexpr int kMaxVersion = 1'000'000;
 
 using Json = rapidjson::Value;
 
@@ -98,6 +101,12 @@ class Fields {
     return key;
   }
   PeerKey peerKey() { return PeerKey{publicKey("peerKey"), flag("peerKeyTemporary")}; }
+  /// The first of the versions that the other side speaks; 0: it does not say.
+  int firstVersion(const char* name) {
+    const Json* v = find(name);
+    if (!v || !v->IsArray() || v->Empty() || !(*v)[0].IsInt()) return 0;
+    return std::clamp((*v)[0].GetInt(), 0, kMaxVersion);
+  }
   std::vector<DataKey> keys() {
     std::vector<DataKey> out;
     const Json* v = find("keys");
@@ -224,7 +233,7 @@ Result<MessageToServer> decodeToServer(std::string_view json) {
   if (type == "register") {
     Register m;
     m.clientId = f.text("clientId", false);
-    m.version = static_cast<int>(f.number("version", 0, 1'000'000, false));
+    m.version = static_cast<int>(f.number("version", 0, kMaxVersion, false));
     if (!f.find("version")) m.version = 1;  // a client of the first design says none
     m.proof = f.text("proof", false);
     m.software = f.text("software", false);
@@ -277,10 +286,13 @@ Result<MessageToClient> decodeToClient(std::string_view json) {
     m.success = f.flag("success");
     m.assignedId = f.text("assignedId", m.success);
     m.existingKicked = f.flag("existingKicked");
-    m.version = static_cast<int>(f.number("version", 0, 1'000'000, false));
+    m.version = static_cast<int>(f.number("version", 0, kMaxVersion, false));
     m.heartbeatIntervalMs = f.number("heartbeatInterval", 0, 86'400'000, false);
     m.heartbeatTimeoutMs = f.number("heartbeatTimeout", 0, 86'400'000, false);
-    if (!m.success) m.code = fromWireName(f.text("code", false));
+    if (!m.success) {
+      m.code = fromWireName(f.text("code", false));
+      m.version = f.firstVersion("supportedVersions");
+    }
     m.error = f.text("error", false);
     m.challenge = f.text("challenge", false);
     return done<Out>(type, f, std::move(m));

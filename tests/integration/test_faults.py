@@ -248,6 +248,27 @@ class Frozen(IntegrationTest):
             client.process.signal(signal.SIGTERM)
             self.assertEqual(client.process.wait(timeout=5), 0)
 
+    def test_stopping_when_a_frozen_peer_owes_the_last_word(self):
+        """The stream has left its carrier, which waits for the next one; the pool of both goes with the client."""
+
+        def end_first(connection):
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1)
+
+        def streams():
+            return json.loads(client.command("streams", "--json").stdout)["streams"]
+
+        service = TcpService(self, end_first)
+        relay = self.server()  # more patient than the other one
+        peer = self.client(relay, "B")
+        client = self.client(relay, "A", f"B:{service.port}")
+        with connect(client.local_port(f"B:{service.port}")) as user:
+            self.assertEqual(user.recv(1), b"")
+            self.freeze(peer)
+        wait_until(lambda: [row["state"] for row in streams()] == ["waiting"], "the stream has left")
+        client.process.signal(signal.SIGTERM)
+        self.assertEqual(client.process.wait(timeout=5), 0)
+
 
 class DroppedDataChannels(IntegrationTest):
     """The target's data channel is lost before the server has read whose it is, as under pressure: it is dialled once more."""

@@ -143,7 +143,7 @@ class Neighbours(PressureTest):
 
     def relay(self, *targets):
         """A server, B, and A, whose ports for B's are returned too."""
-        server = Server(self, args=["--handshake-timeout", "4000"]).start()
+        server = Server(self, args=["--handshake-timeout", int(seconds(4) * 1000)]).start()
         self.client(server, "B")
         a = self.client(server, "A", *[f"B:{target}" for target in targets])
         return server, {target: a.local_port(f"B:{target}") for target in targets}

@@ -135,6 +135,7 @@ class SlowHandshakes(IntegrationTest):
             each.close()
         silent = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(silent.close)
+        silent.settimeout(seconds(20))  # a client that could not start never comes
         client = Client(self, self.cts, "A", url=f"wss://127.0.0.1:{silent.getsockname()[1]}",
                         args=["--fingerprint", "sha256:" + "0" * 64]).spawn()
         connection, _ = silent.accept()

@@ -23,8 +23,10 @@ ROUNDS = int(os.environ.get("CHUANTOU_GRID_ROUNDS", "2"))
 ONLY = os.environ.get("CHUANTOU_GRID_ONLY", "")
 #: Cells that are asked at the same time: they wait most of their time.
 AT_ONCE = 16
-#: natdiscovery sends each question once; where packets get lost it is asked again, and what it says most often counts.
-TRIES_WITH_LOSS = 5
+#: natdiscovery sends each question once, and takes what is lost for filtered. Where packets get lost it is asked until one
+#: answer was given so many times more often than any other.
+LEAD_WITH_LOSS = 4
+TRIES_WITH_LOSS = 20
 
 _BEHAVIOR = {"none": "none", "eim": "endpoint-independent", "adm": "address-dependent", "apdm": "address-and-port-dependent",
              "eif": "endpoint-independent", "adf": "address-dependent", "apdf": "address-and-port-dependent"}
@@ -126,6 +128,9 @@ class NatGrid(LabTest):
             for _ in range(TRIES_WITH_LOSS if cell.options.get("loss") and cell.truth["udp"] else 1):
                 done = cell.host.run(["turnutils_natdiscovery", flag, self.other], timeout=seconds(30))
                 said.update(coturn.words_of(done.stdout))
+                first, second = (*(count for _, count in said.most_common(2)), 0, 0)[:2]
+                if first - second >= LEAD_WITH_LOSS:
+                    break
             out += [word for word, _ in said.most_common(1)]
         return out
 

@@ -60,13 +60,15 @@ void OutboundStream::open() {
 
 void OutboundStream::ask() {
   asking_ = true;
-  options_.source->open({}, std::static_pointer_cast<OutboundStream>(shared_from_this()));
+  const auto source = options_.source;  // a stream that ends meanwhile gives it up
+  source->open({}, std::static_pointer_cast<OutboundStream>(shared_from_this()));
 }
 
 void OutboundStream::migrate() {
   if (asking_ || !mayMigrate() || !context_.link.registered()) return;
   asking_ = migrating_ = true;
-  options_.source->openNew(std::static_pointer_cast<OutboundStream>(shared_from_this()));
+  const auto source = options_.source;  // as above
+  source->openNew(std::static_pointer_cast<OutboundStream>(shared_from_this()));
 }
 
 void OutboundStream::onSecureReady(std::shared_ptr<OutboundCarrier> carrier) {
@@ -118,7 +120,8 @@ void OutboundStream::onDetached() {
 }
 
 void OutboundStream::onSilent() {
-  options_.source->distrust();
+  const auto source = options_.source;  // as above
+  source->distrust();
   if (context_.link.registered()) context_.link.doubt();
 }
 
@@ -160,6 +163,10 @@ void OutboundStream::fail(const Error& error) {
   giveUp(error);
 }
 
-void OutboundStream::onOver() { asking_ = false; }
+/// A wait on the carrier that it has left may still hold the stream: with the pool, which holds that carrier, it would be a circle.
+void OutboundStream::onOver() {
+  asking_ = false;
+  options_.source.reset();
+}
 
 }  // namespace chuantou::engine

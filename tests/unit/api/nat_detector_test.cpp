@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <optional>
 
 #include "api/stun_server.hpp"
 
@@ -26,11 +27,24 @@ bool isUncertain(const NatReport& report, const std::string& field) {
   return std::find(report.uncertain.begin(), report.uncertain.end(), field) != report.uncertain.end();
 }
 
-/// A port where nobody listens, and that stays so: it is bound and never read from.
+/// A port that completes TCP handshakes and refuses UDP, and that stays so: it is bound and never read from. A UDP socket that is
+/// connected, here to itself, has no ears for anybody else; without it another program might bind the port and say nothing.
 struct DeadPort {
   asio::io_context context;
-  asio::ip::tcp::acceptor listener{context, {asio::ip::address_v4::loopback(), 0}};
-  std::string str() const { return "127.0.0.1:" + std::to_string(listener.local_endpoint().port()); }
+  asio::ip::udp::socket deaf{context, {asio::ip::address_v4::loopback(), 0}};
+  std::optional<asio::ip::tcp::acceptor> listener;
+
+  DeadPort() {
+    while (!listener) {
+      try {
+        listener.emplace(context, asio::ip::tcp::endpoint{asio::ip::address_v4::loopback(), deaf.local_endpoint().port()}, false);
+      } catch (const std::system_error&) {  // taken: another port
+        deaf = {context, {asio::ip::address_v4::loopback(), 0}};
+      }
+    }
+    deaf.connect(deaf.local_endpoint());
+  }
+  std::string str() const { return "127.0.0.1:" + std::to_string(deaf.local_endpoint().port()); }
 };
 
 }  // namespace
