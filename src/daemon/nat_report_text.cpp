@@ -35,7 +35,7 @@ constexpr Phrase kDirectMapping{"the router opens ports on demand ({0}): every p
                                 "路由器可按需开放端口（{0}）：开放后任何对端都能直接连到本机"};
 constexpr Phrase kDirectIpv6{"IPv6 needs no NAT here: peers with IPv6 are likely to be reached directly",
                              "IPv6 在此无需 NAT：与有 IPv6 的对端通常可以直连"};
-constexpr Phrase kMoreServers{"a STUN server with two addresses could tell more: --stun HOST:PORT",
+constexpr Phrase kMoreServers{"A STUN server with two addresses could tell more: --stun HOST:PORT",
                               "使用有两个地址的 STUN 服务器可以得到更多信息：--stun 主机:端口"};
 
 // The fields.
