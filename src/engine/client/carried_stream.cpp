@@ -239,7 +239,7 @@ void CarriedStream::waitForLine() {
 // ---------------------------------------------------------------------- sending
 
 CarriedStream::Sent CarriedStream::sendSome() {
-  if (!carrier_) return Sent::nothing;
+  if (!carrier_ || (migration_ && migration_->nextFailed)) return Sent::nothing;
   SecureLine& line = out()->line();
   if (line.queued() > 0) return Sent::full;
   if (migration_ && migration_->said && !migration_->out) {
@@ -264,7 +264,7 @@ void CarriedStream::sendMore() {
       case Sent::full:
         return waitForRoom();
       case Sent::failed:
-        return onCarrierBroken("the connection ended");
+        return onSendFailed();
       case Sent::nothing:
         break;
     }
@@ -283,7 +283,7 @@ void CarriedStream::waitForRoom() {
   out()->line().waitWritable([self = shared_from_this(), keep = out(), epoch = writeEpoch_](const net::ErrorCode& ec) {
     if (epoch != self->writeEpoch_) return;
     self->lineWriteWait_ = false;
-    if (ec) return self->onCarrierBroken("the connection ended");
+    if (ec) return self->onSendFailed();
     self->onLineWritable();
   });
 }
@@ -297,8 +297,17 @@ void CarriedStream::onLineWritable() {
       if (!congested()) wakeWriter();
       return;
     default:
-      return onCarrierBroken("the connection ended");
+      return onSendFailed();
   }
+}
+
+/// A target whose last words are on their way has closed the carrier that it was to go to: they come on the old one.
+void CarriedStream::onSendFailed() {
+  if (migration_ && migration_->out && !migration_->in) {
+    migration_->nextFailed = true;
+    return;
+  }
+  onCarrierBroken("the connection ended");
 }
 
 void CarriedStream::flushLazy() {

@@ -19,6 +19,7 @@ struct StreamMigration {
   bool said = false;                    ///< SWITCH has been written
   bool out = false;                     ///< and has left: the rest goes over the next one
   bool in = false;                      ///< the other side's SWITCH has come
+  bool nextFailed = false;              ///< takes no bytes; what comes on the old one is read all the same
   TimePoint since = Clock::now();
 };
 
@@ -164,6 +165,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   void waitForLine();
   void waitForRoom();
   void onLineWritable();
+  void onSendFailed();
   void leaveIfDone();
   void onCarrierBroken(const char* why);
   void onViolation();

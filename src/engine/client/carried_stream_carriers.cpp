@@ -94,13 +94,21 @@ void CarriedStream::endMigrationIfDone() {
 void CarriedStream::onCarrierBroken(const char* why) {
   const auto self = shared_from_this();
   const bool known = stalled();  // the carrier was to mend it, and has not
+  // In the middle of a migration the other side may have closed the carrier that this one's ACK was to travel on.
+  const bool acknowledged = lastAck_ == LastAck::none && !core_.ackOwed() && !migration_;
   dropCarrier();
   if (over_) return;
-  if (core_.resetReceived() || (core_.confirmed() && core_.finReceived() && lastAck_ == LastAck::none)) {
+  const bool ended = core_.confirmed() && core_.finReceived();
+  if (core_.resetReceived() || (ended && (acknowledged || patience_ <= Millis{0}))) {
     becomeOver();
     return wakeReader();
   }
-  if (!known) context_.streams.onStalled(*this, why);
+  if (ended) {
+    lastAck_ = LastAck::lost;
+    wakeReader();
+  } else if (!known) {
+    context_.streams.onStalled(*this, why);
+  }
   onDetached();
 }
 

@@ -184,6 +184,8 @@ void InboundCarrier::handle(const Frame& frame) {
     case wire::FrameType::window:
     case wire::FrameType::ackEvery:
       return handleForBehind(frame);  // late words to the stream that has left
+    case wire::FrameType::switchOver:
+      return close();  // it was to move, and has ended: its last words are still to be read
     default:
       return end();
   }

@@ -1,6 +1,7 @@
 #include "engine/client/outbound_carrier.hpp"
 
 #include <asio/buffer.hpp>
+#include <asio/post.hpp>
 
 #include "engine/client/carrier_source.hpp"
 #include "net/socket_io.hpp"
@@ -188,7 +189,10 @@ void OutboundCarrier::release() {
   if (finished_) return;
   idleSince_ = Clock::now();
   context_.trust.keepTicket(target_.peer, secure_->takeTicket());
-  watch();
+  // The peer's last word may be there already, behind what the stream has read. Not within the stream's own call.
+  asio::post(context_.thread.context(), [self = shared_from_this(), mine = ++watch_] {
+    if (!self->finished_ && mine == self->watch_) self->onIdleReadable();
+  });
 }
 
 // ------------------------------------------------------------------------ ends
