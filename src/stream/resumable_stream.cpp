@@ -99,7 +99,6 @@ void ResumableStream::detach() {
   link_ = Link::none;
   first_.clear();
   answerSent_ = false;
-  answeredHere_ = false;
   resumedOwed_ = false;
   pingOwed_ = false;
   pongOwed_ = false;
@@ -134,7 +133,6 @@ std::size_t ResumableStream::writeControl(bool withData) {
     put(wire::encodePosition(FrameType::resumed, position(), accepted_ ? wire::kFlagAnswered : std::uint8_t{0}));
     resumedOwed_ = false;
     answerSent_ = accepted_;
-    answeredHere_ = true;
   }
   if (spoken()) {
     if (std::exchange(switchOwed_, false)) put(wire::encodeBare(FrameType::switchOver));
@@ -150,7 +148,7 @@ std::size_t ResumableStream::writeControl(bool withData) {
   const bool ack = !resetOwed_ && (here || (ackOwed() && (company || ackWanted_ || ackDue())));
   if (answer || (unanswered && ack)) {
     put(wire::encodeBare(FrameType::accept));
-    accepted_ = answerSent_ = answeredHere_ = true;
+    accepted_ = answerSent_ = true;
   }
   if (pongOwed_) put(wire::encodePing(FrameType::pong, pongPayload_));
   if (pingOwed_) put(wire::encodePing(FrameType::ping, std::array<std::uint8_t, wire::kPingSize>{}));

@@ -100,8 +100,6 @@ class ResumableStream {
   bool answered() const noexcept { return answered_; }
   /// Initiator: RESUME has not been answered; nothing else of this stream is under way.
   bool resuming() const noexcept { return link_ == Link::resuming; }
-  /// Target: the initiator hears from the present carrier that this stream is on it.
-  bool hasAnsweredHere() const noexcept { return answeredHere_; }
   /// What has come from the other end, all bytes and the FIN: where it goes on after a resumption.
   std::uint64_t position() const noexcept { return received_ + (finReceived_ ? 1 : 0); }
   bool finReceived() const noexcept { return finReceived_; }
@@ -113,18 +111,13 @@ class ResumableStream {
   bool leavable() const noexcept {
     return link_ == Link::open && !resumedOwed_ && !switchOwed_ && spoken() && (heardLast() || (finReceived_ && !resetReceived_));
   }
-  /// Nothing but the ACK of the other side's FIN is left to say, and the other side has acknowledged everything. It may wait, or
-  /// be left out where the next stream's first word on the carrier tells as much.
-  bool lastAckMayWait() const noexcept {
-    return link_ == Link::open && !resumedOwed_ && !switchOwed_ && alive() && finAcked() && finReceived_ && ackOwed();
-  }
   /// The other end is known to have got everything, or to have given up; an aborted stream's other end, to have heard of it.
   bool confirmed() const noexcept { return resetReceived_ || (finAcked() && (!aborted_ || finReceived_)); }
   /// A target's answer comes before everything else, so that what comes before it belongs to the stream before this one.
   bool ackOwed() const noexcept { return (role_ == Role::initiator || accepted_) && ackPosition() > ackSent_; }
   /// The other end waits for an acknowledgement: next() gives it.
   bool ackDue() const noexcept {
-    return link_ == Link::open && !resetSent_ && ackOwed() && (ackPosition() >= ackSent_ + ackEvery_ || (finReceived_ && finSent() && !finAcked()));
+    return link_ == Link::open && !resetSent_ && ackOwed() && (ackPosition() >= ackSent_ + ackEvery_ || (finReceived_ && finSent()));
   }
   std::size_t unacked() const noexcept { return static_cast<std::size_t>(cursor_ - acked_); }
   /// Received, and not yet taken by the local program.
@@ -165,7 +158,6 @@ class ResumableStream {
   Link link_ = Link::none;
   // What is owed on the present carrier.
   bool answerSent_ = false;
-  bool answeredHere_ = false;  ///< RESUMED or ACCEPT
   bool answerNow_ = false;
   bool resumedOwed_ = false;
   bool pingOwed_ = false;

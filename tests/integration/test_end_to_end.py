@@ -250,7 +250,8 @@ class Tampering(EndToEnd):
                 if stream["end"] == "eof":  # our user's end, which he says only when he has got all
                     self.assertEqual(got, whole, "a part was taken for the whole")
             done = collections.Counter(mode for channel in middle.all_channels for mode in channel.tampered)
-            self.assertGreaterEqual(min(done[mode] for mode in modes), SEEDS, done)
+            # In the handshake: of those that were kept warm some have not said as much as was to be changed.
+            self.assertGreaterEqual(min(done[mode] for mode in modes), SEEDS * 2 // 3 if fresh else SEEDS, done)
             failed = ends.count("reset")
             if fresh:  # some of those that were tampered with were only kept warm, for nobody yet
                 self.assertGreaterEqual(failed, count // 3)

@@ -40,11 +40,11 @@ class PortMapping(LabTest):
         """The next mapping that the program tells, or None for "there is none"."""
         return json.loads(peer.out.wait(r'^(\{"mapping".*)$', timeout=timeout, after=after)[1])["mapping"]
 
-    def stop(self, peer):
+    def stop(self, peer, timeout=10):
         """Milliseconds that it took."""
         peer.stdin.close()
-        took = json.loads(peer.out.wait(r'^(\{"stopped".*)$')[1])["ms"]
-        self.assertEqual(peer.wait(), 0)
+        took = json.loads(peer.out.wait(r'^(\{"stopped".*)$', timeout=timeout)[1])["ms"]
+        self.assertEqual(peer.wait(timeout), 0)
         return took
 
     def comes_in(self, port=PORT, inside=PORT):
@@ -178,11 +178,11 @@ class PortMapping(LabTest):
         for protocol in ("nat-pmp", "upnp-igd", "nat-pmp upnp-igd"):
             with self.subTest(protocol):
                 peer = self.keep(protocol, port=700)
-                mapping = self.mapping(peer, timeout=30)
+                mapping = self.mapping(peer, timeout=90)  # for UPnP, too, it looks at many ports
                 # NAT-PMP may give another port outside than the one that is denied.
                 if mapping is not None:
                     self.assertGreaterEqual(mapping["port"], 1024)
-                self.stop(peer)
+                self.stop(peer, timeout=60)
 
     def test_another_gateway_begins_anew(self):
         MappingDaemon(self, self.router).start()

@@ -174,12 +174,12 @@ void CarriedStream::handle(const Frame& frame) {
     case Event::none:
       return;
     case Event::fin:
-      return core_.ackDue() || core_.lastAckMayWait() ? sendMore() : void();
+      return core_.ackDue() ? sendMore() : void();
     case Event::answered:
     case Event::resumed: {
       carrier_->onAnswered();
       carrier_->confirmBehind();
-      lastAck_ = LastAck::none;
+      lastAckLost_ = false;
       if (type == wire::FrameType::resumed) resumed();
       if (core_.answered()) onAnswered();
       return wakeWriter();
@@ -252,7 +252,6 @@ CarriedStream::Sent CarriedStream::sendSome() {
   if (frames.empty()) return Sent::nothing;
   if (line.write(frames, core_.hasMore()) != FrameLine::State::ok) return Sent::failed;
   if (switching && !core_.switchOwed()) migration_->said = true;
-  if (core_.hasAnsweredHere()) out()->confirmToOther();
   return Sent::some;
 }
 
@@ -312,7 +311,6 @@ void CarriedStream::onSendFailed() {
 
 void CarriedStream::flushLazy() {
   lazy_ = false;
-  sayLastAck();
   core_.wantAck();
   sendMore();
 }
@@ -332,9 +330,8 @@ void CarriedStream::giveUp(const Error& error) {
 }
 
 void CarriedStream::endNow() {
-  const auto self = shared_from_this();
-  sayLastAck();
   if (over_) return;
+  const auto self = shared_from_this();
   if (!error_) error_ = Error{Errc::stopped, "the client"};
   sayReset();
   becomeOver();

@@ -78,10 +78,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   // ---- of StreamCarrier: the stream has left it
   /// True: it is over.
   bool handleBehind(const Frame& frame);
-  bool onConfirmed();
-  void onLastAckImplied();
-  /// If it is still owed.
-  void sayLastAck();
+  void onConfirmed() { becomeOver(); }
   void onLostBehind();
 
   // ---- of the registry
@@ -145,13 +142,6 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   CarrierRef out() const noexcept { return migration_ && migration_->out ? migration_->next : carrier_; }
   /// Where they come in.
   CarrierRef in() const noexcept { return migration_ && migration_->in ? migration_->next : carrier_; }
-  /// The ACK of the other side's FIN, of a stream that has left its carrier.
-  enum class LastAck : std::uint8_t {
-    none,
-    owed,
-    implied,  ///< by the next stream's first frame, which may still be lost
-    lost,     ///< a resumption says it
-  };
   enum class Sent : std::uint8_t { some, nothing, full, failed };
   Sent sendSome();
   void onSwitched();
@@ -186,7 +176,7 @@ class CarriedStream : public std::enable_shared_from_this<CarriedStream> {
   bool lazy_ = false;    ///< in the registry's list
   bool over_ = false;
   bool gone_ = false;    ///< has left its last carrier
-  LastAck lastAck_ = LastAck::none;
+  bool lastAckLost_ = false;  ///< that of the other side's FIN, with the carrier; a resumption says it
   Handler readHandler_;
   Handler writeHandler_;
   Handler lossHandler_;

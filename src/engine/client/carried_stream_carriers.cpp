@@ -11,26 +11,20 @@ void CarriedStream::attachTo(std::shared_ptr<StreamCarrier> carrier) {
   left_.reset();
   carrier_ = std::move(carrier);
   gone_ = false;
-  if (!core_.awaitsAnswer()) lastAck_ = LastAck::none;
+  if (!core_.awaitsAnswer()) lastAckLost_ = false;
   sendMore();
   wakeReader();
   readInBackground();
   if (!congested()) wakeWriter();
 }
 
-/// Both sides have said their last word, or nearly: the next stream may have the carrier.
+/// Both sides have said their last word: the next stream may have the carrier.
 void CarriedStream::leaveIfDone() {
-  if (!carrier_ || migration_ || carrier_->line().queued() > 0) return;
-  const bool ackWaits = core_.lastAckMayWait();
-  if (!ackWaits && !core_.leavable()) return;
+  if (!carrier_ || migration_ || !core_.leavable() || carrier_->line().queued() > 0) return;
   const auto self = shared_from_this();
   const auto carrier = detach();
   gone_ = true;
-  if (ackWaits) {
-    lastAck_ = LastAck::owed;
-    if (!std::exchange(lazy_, true)) context_.streams.flushSoon(self);
-  }
-  if (core_.confirmed() && !ackWaits) {
+  if (core_.confirmed()) {
     becomeOver();
   } else {
     left_ = carrier;
@@ -95,7 +89,7 @@ void CarriedStream::onCarrierBroken(const char* why) {
   const auto self = shared_from_this();
   const bool known = stalled();  // the carrier was to mend it, and has not
   // In the middle of a migration the other side may have closed the carrier that this one's ACK was to travel on.
-  const bool acknowledged = lastAck_ == LastAck::none && !core_.ackOwed() && !migration_;
+  const bool acknowledged = !lastAckLost_ && !core_.ackOwed() && !migration_;
   dropCarrier();
   if (over_) return;
   const bool ended = core_.confirmed() && core_.finReceived();
@@ -104,7 +98,7 @@ void CarriedStream::onCarrierBroken(const char* why) {
     return wakeReader();
   }
   if (ended) {
-    lastAck_ = LastAck::lost;
+    lastAckLost_ = true;
     wakeReader();
   } else if (!known) {
     context_.streams.onStalled(*this, why);
@@ -114,37 +108,14 @@ void CarriedStream::onCarrierBroken(const char* why) {
 
 bool CarriedStream::handleBehind(const Frame& frame) {
   core_.handle(Clock::now(), frame.header, frame.payload);
-  if (!core_.confirmed() || lastAck_ != LastAck::none) return false;
+  if (!core_.confirmed()) return false;
   becomeOver();
   return true;
-}
-
-/// True: it is over. A target still owes its ACK when the initiator's next stream has confirmed its own bytes.
-bool CarriedStream::onConfirmed() {
-  if (lastAck_ == LastAck::owed) return false;
-  becomeOver();
-  return true;
-}
-
-/// An initiator whose next OPEN is lost resumes the stream, or the other side would wait for it. A target that is asked for a
-/// stream that is over says so, and that is enough.
-void CarriedStream::onLastAckImplied() {
-  if (lastAck_ != LastAck::owed) return;
-  lastAck_ = LastAck::implied;
-  if (role_ == Role::target) becomeOver();
-}
-
-void CarriedStream::sayLastAck() {
-  if (lastAck_ != LastAck::owed) return;
-  const auto carrier = left_.lock();
-  if (!carrier || !carrier->line().sendFrame(wire::encodePosition(wire::FrameType::ack, core_.position()))) return;
-  becomeOver();
 }
 
 void CarriedStream::onLostBehind() {
   if (over_ || carrier_) return;
-  if (core_.confirmed() && (lastAck_ == LastAck::none || patience_ <= Millis{0})) return becomeOver();
-  lastAck_ = LastAck::lost;
+  if (core_.confirmed()) return becomeOver();
   gone_ = false;
   lostAt_ = detachedAt_ = Clock::now();
   onDetached();

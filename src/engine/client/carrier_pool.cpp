@@ -29,9 +29,7 @@ std::shared_ptr<CarrierPool> ClientContext::poolOf(const Target& target) {
 CarrierPool::CarrierPool(ClientContext& context, Target target, std::uint16_t localPort, std::size_t most)
     : context_(context), target_(std::move(target)), localPort_(localPort), most_(most), timer_(context.thread.context()) {}
 
-CarrierPool::~CarrierPool() {
-  for (const auto& carrier : warm_) carrier->retire();
-}
+CarrierPool::~CarrierPool() { clear(); }
 
 void CarrierPool::clear() {
   for (const auto& carrier : std::exchange(warm_, {})) carrier->drop();
@@ -56,7 +54,7 @@ std::shared_ptr<OutboundCarrier> CarrierPool::takeWarm() {
     auto carrier = std::move(*at);
     warm_.erase(at);
     if (carrier->stillGood()) return carrier;
-    carrier->retire();
+    carrier->drop();
   }
   return nullptr;
 }
@@ -88,8 +86,7 @@ void CarrierPool::open(wire::FrameBytes first, std::shared_ptr<OutboundCarrier::
 }
 
 void CarrierPool::giveBack(std::shared_ptr<OutboundCarrier> carrier) {
-  if (!context_.link.registered()) return carrier->drop();
-  if (warm_.size() >= kKeptForEachMade * most_) return carrier->retire();
+  if (warm_.size() >= kKeptForEachMade * most_ || !context_.link.registered()) return carrier->drop();
   carrier->release();
   warm_.push_back(std::move(carrier));
   armTimer();
@@ -133,7 +130,7 @@ void CarrierPool::adjust() {
     }
   }
   warm_.swap(kept);
-  for (const auto& carrier : dropped) carrier->retire();  // a stream that it has left behind may ask for another one
+  for (const auto& carrier : dropped) carrier->drop();  // a stream that it has left behind may ask for another one
   if (warm_.empty()) {
     wanted_ = 0;  // nobody came for as long as a carrier lives: rest until somebody does
   } else {

@@ -225,7 +225,6 @@ void InboundCarrier::onSeal(const wire::SealFrame& seal) {
     if (!self->targets_) return;
     if (error) return self->reject(*error);
     if (!self->secure_->sendFrame(wire::encodeBare(wire::FrameType::accept))) return self->end();
-    self->confirmToOther();
     self->stage_ = Stage::standby;
     if (!self->reading_) self->readFrames();
   });
@@ -283,7 +282,6 @@ void InboundCarrier::reject(const Error& error) {
   // A stream that is over may be asked for once more, by who has not heard so.
   const LogLevel level = error.errc() == Errc::session_unknown ? LogLevel::debug : LogLevel::warn;
   context_.log.log(level, "target", "{} asked for {}: {}", visitor_.id.str(), error.subject(), error.message(context_.log.language()));
-  acknowledgeForBehind();
   frames().sendFrame(wire::encodeReject(error.errc(), error.detail()));
   close();
 }

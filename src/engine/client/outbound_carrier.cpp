@@ -165,7 +165,6 @@ void OutboundCarrier::handOverSecure() {
   context_.trust.onProved(target_.peer, *told_);  // again: it may have been forgotten while the carrier waited
   ++watch_;
   hasServed_ = true;
-  confirmToOther();
   const auto first = std::exchange(first_, {});
   if (!first.empty() && !secure_->sendFrame(first)) {
     fail(Error{Errc::connection_lost, toString(target_)});
@@ -213,16 +212,10 @@ void OutboundCarrier::drop() {
   loseBehind();
 }
 
-void OutboundCarrier::retire() {
-  if (!finished_) acknowledgeForBehind();
-  drop();
-}
-
 void OutboundCarrier::onStreamLeft(bool free) {
   const auto home = home_.lock();
-  if (!free) return drop();
-  if (home && !finished_) return home->giveBack(shared_from_this());
-  retire();
+  if (free && home && !finished_) return home->giveBack(shared_from_this());
+  drop();
 }
 
 void OutboundCarrier::onAnswered() {

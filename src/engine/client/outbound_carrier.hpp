@@ -52,8 +52,6 @@ class OutboundCarrier final : public SessionHandler,
   void open(wire::FrameBytes first, std::shared_ptr<User> user);
   /// Nobody wants it (any more).
   void drop();
-  /// The same in peace: what the last stream owes is said.
-  void retire();
   /// The stream is over, and the line free: it waits for the next one.
   void release();
   /// Not in use: false when the server or the peer has ended it meanwhile, or the peer's key is no longer trusted.

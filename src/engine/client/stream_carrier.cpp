@@ -6,7 +6,6 @@ namespace chuantou::engine {
 
 void StreamCarrier::leaveBehind(std::shared_ptr<CarriedStream> stream) {
   confirmBehind();
-  loseBehind();
   behind_ = std::move(stream);
 }
 
@@ -15,15 +14,7 @@ void StreamCarrier::handleForBehind(const Frame& frame) {
 }
 
 void StreamCarrier::confirmBehind() {
-  if (const auto stream = behind_; stream && stream->onConfirmed()) behind_.reset();
-}
-
-void StreamCarrier::confirmToOther() {
-  if (const auto stream = behind_) stream->onLastAckImplied();
-}
-
-void StreamCarrier::acknowledgeForBehind() {
-  if (const auto stream = behind_) stream->sayLastAck();
+  if (const auto stream = std::exchange(behind_, nullptr)) stream->onConfirmed();
 }
 
 void StreamCarrier::forgetBehind(const CarriedStream& stream) {

@@ -21,18 +21,12 @@ class StreamCarrier {
   /// Of which kind its way is, as people are told: a literal.
   std::string_view way() const noexcept { return way_; }
 
-  /// The stream that has left without knowing that its last bytes have arrived, or without having acknowledged the other
-  /// side's. An ACK that comes before the next stream's answer is for it; the next stream's first frame, or its answer, says
-  /// as much.
+  /// The stream that has left without knowing that its last bytes have arrived. An ACK that comes before the next
+  /// stream's answer is for it; the next stream's first frame, or its answer, says that they have.
   void leaveBehind(std::shared_ptr<CarriedStream> stream);
   /// A frame that is not the present stream's.
   void handleForBehind(const Frame& frame);
-  /// The other side has said so by its next stream's first frame, or by the answer to it.
   void confirmBehind();
-  /// This side has.
-  void confirmToOther();
-  /// Or will not: no other stream follows.
-  void acknowledgeForBehind();
   void forgetBehind(const CarriedStream& stream);
 
  protected:

@@ -31,7 +31,7 @@ void SimSide::remove(std::uint64_t id) {
 }
 
 bool SimSide::over(const SimStream& s) const noexcept {
-  if (s.owes || (!s.settled && !s.stream.confirmed())) return false;
+  if (!s.stream.confirmed()) return false;
   return s.left || (s.in == nullptr && s.out == nullptr && (s.stream.finReceived() || s.stream.resetReceived()));
 }
 
@@ -154,22 +154,9 @@ bool SimSide::readLine(TimePoint now, SimLine& line, std::size_t bytes) {
   return true;
 }
 
-SimStream* SimSide::owner(SimLine& line, FrameType type) {
-  if (line.previous == nullptr) return line.current;
-  if (side_ == kTarget) return line.current != nullptr ? line.current : line.previous;
-  if (type == FrameType::accept || type == FrameType::resumed) {
-    line.previous->owes = false;  // the other side has had this one's OPEN
-    settle(line);
-    return line.current;
-  }
-  if (line.previous->stream.confirmed() && !line.previous->owes) free(line);
+SimStream* SimSide::owner(SimLine& line) {
+  if (line.previous != nullptr && line.previous->stream.confirmed()) free(line);
   return line.previous != nullptr ? line.previous : line.current;
-}
-
-/// The other side has got everything.
-void SimSide::settle(SimLine& line) {
-  line.previous->settled = true;
-  if (!line.previous->owes) free(line);
 }
 
 void SimSide::free(SimLine& line) {
@@ -178,7 +165,7 @@ void SimSide::free(SimLine& line) {
 }
 
 Verdict SimSide::onData(SimLine& line, std::span<const std::uint8_t> bytes) {
-  SimStream* s = owner(line, FrameType::data);
+  SimStream* s = owner(line);
   expect(s != nullptr && s == line.current, "bytes on a carrier where no stream is");
   expect(in_.matches(s->stream.received(), bytes), "other bytes than were sent");
   expect(s->stream.receive(bytes.size()), "honest bytes that were refused");
@@ -190,7 +177,7 @@ Verdict SimSide::onData(SimLine& line, std::span<const std::uint8_t> bytes) {
 Verdict SimSide::onFrame(TimePoint now, SimLine& line, const wire::FrameHeader& header, std::span<const std::uint8_t> payload) {
   if (header.type == FrameType::open) return onOpen(line, payload);
   if (header.type == FrameType::resume) return onResume(line, header.flags, payload);
-  SimStream* s = owner(line, header.type);
+  SimStream* s = owner(line);
   if (header.type == FrameType::switchOver && (s == nullptr || s != line.current)) {
     // Has left in the middle of being moved: the other side resumes it, or knows that it is over.
     expect(side_ == kTarget, "SWITCH of a stream that has left");
@@ -225,7 +212,7 @@ Verdict SimSide::onFrame(TimePoint now, SimLine& line, const wire::FrameHeader& 
   }
   if (header.type == FrameType::resumed) s->resuming = false;
   if (line.previous == s) {
-    if (s->stream.confirmed() && !s->owes) free(line);
+    if (s->stream.confirmed()) free(line);
   } else {
     leaveIfDone(*s);
   }
@@ -256,8 +243,7 @@ Verdict SimSide::onOpen(SimLine& line, std::span<const std::uint8_t> payload) {
   }
   // What is owed to the last stream is little, and must not wait.
   if (line.current != nullptr) pumpAll(*line.current, true);
-  expect(line.current == nullptr, "OPEN before the last stream was over");
-  if (line.previous != nullptr) settle(line);
+  expect(line.current == nullptr && owner(line) == nullptr, "OPEN before the last stream was over");
   SimStream& s = add(id);
   s.in = s.out = &line;
   line.current = &s;
@@ -270,8 +256,7 @@ Verdict SimSide::onResume(SimLine& line, std::uint8_t flags, std::span<const std
   const auto resume = wire::decodeResume(payload);
   expect(resume.ok(), "a RESUME that is none");
   if (line.current != nullptr) pumpAll(*line.current, true);
-  expect(line.current == nullptr, "RESUME before the last stream was over");
-  if (line.previous != nullptr) settle(line);
+  expect(line.current == nullptr && owner(line) == nullptr, "RESUME before the last stream was over");
   const std::uint64_t id = loadU64(resume.value().open.id.bytes.data());
   const auto found = streams_.find(id);
   const bool known = found != streams_.end();
@@ -309,10 +294,6 @@ bool SimSide::pumpAll(SimStream& s, bool force) {
     const auto bytes = s.stream.next();
     if (bytes.empty()) break;
     any = push(*s.out, bytes);
-    if (s.stream.hasAnsweredHere() && s.out->previous != nullptr) {
-      s.out->previous->owes = false;
-      free(*s.out);
-    }
     if (owed && !s.stream.switchOwed()) {
       s.out = s.next;
       endSwitchIfDone(s);
@@ -333,29 +314,18 @@ void SimSide::endSwitchIfDone(SimStream& s) {
 }
 
 void SimSide::leaveIfDone(SimStream& s) {
-  if (s.out == nullptr || s.in != s.out || s.next != nullptr || s.switchSeen) return;
-  s.owes = s.stream.lastAckMayWait();
-  if (!s.owes && !s.stream.leavable()) return;
+  if (s.out == nullptr || s.in != s.out || s.next != nullptr || s.switchSeen || !s.stream.leavable()) return;
   SimLine& line = *s.out;
-  expect(line.previous == nullptr, "a stream that leaves before its predecessor was confirmed");
+  expect(owner(line) == &s, "a stream that leaves before its predecessor was confirmed");
   line.current = nullptr;
   s.in = s.out = nullptr;
   s.left = true;
-  const bool over = s.stream.confirmed() && !s.owes;
-  if (!over) line.previous = &s;
-  if (over || s.owes || detachesWhenLeaving_) s.stream.detach();
+  const bool confirmed = s.stream.confirmed();
+  if (!confirmed) line.previous = &s;
+  if (confirmed || detachesWhenLeaving_) s.stream.detach();
 }
 
 bool SimSide::lazy(SimStream& s) {
-  if (s.owes) {
-    const auto line = std::find_if(lines_.begin(), lines_.end(), [&](const auto& one) { return one->previous == &s; });
-    // An initiator's next OPEN has said it.
-    if (line == lines_.end() || (side_ == kInitiator && (*line)->current != nullptr)) return false;
-    push(**line, wire::encodePosition(FrameType::ack, s.stream.position()));
-    s.owes = false;
-    if (s.settled || s.stream.confirmed()) free(**line);
-    return true;
-  }
   if (!s.stream.hasLazy()) return false;
   s.stream.wantAck();
   return pump(s);
@@ -371,7 +341,7 @@ void SimSide::tick(SimStream& s) {
 
 void SimSide::forgetLines(SimStream& s) {
   s.in = s.out = s.next = nullptr;
-  s.switchSeen = s.resuming = s.left = s.owes = s.settled = false;
+  s.switchSeen = s.resuming = s.left = false;
   for (auto& line : lines_) {
     if (line->current != &s && line->previous != &s) continue;
     if (line->current == &s) line->current = nullptr;

@@ -28,7 +28,7 @@ struct SimLine {
   std::shared_ptr<SimCarrier> carrier;
   FrameReader reader;
   SimStream* current = nullptr;
-  SimStream* previous = nullptr;  ///< has left; until it is confirmed, and has acknowledged
+  SimStream* previous = nullptr;  ///< has left; frames are its own until it is confirmed
   bool closed = false;
 };
 
@@ -45,8 +45,6 @@ struct SimStream {
   bool resuming = false;
   bool opened = false;
   bool left = false;
-  bool owes = false;     ///< has left before its last ACK, and nothing that was heard since has made that needless
-  bool settled = false;  ///< the other side's next stream, or its answer to this side's, says that it has got everything
   std::uint32_t age = 0;  ///< of the last RESUME
   // The local program.
   bool accepted = false;
@@ -104,8 +102,7 @@ class SimSide {
   bool push(SimLine& line, std::span<const std::uint8_t> bytes);
   bool congested(const SimLine& line) const { return line.carrier->to[1 - side_].size() >= line.carrier->capacity; }
   bool pumpAll(SimStream& s, bool force);
-  SimStream* owner(SimLine& line, wire::FrameType type);
-  void settle(SimLine& line);
+  SimStream* owner(SimLine& line);
   FrameReader::Verdict onFrame(TimePoint now, SimLine& line, const wire::FrameHeader& header, std::span<const std::uint8_t> payload);
   FrameReader::Verdict onData(SimLine& line, std::span<const std::uint8_t> bytes);
   void onSwitched(SimLine& line, SimStream* s);
