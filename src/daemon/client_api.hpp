@@ -4,7 +4,6 @@
 //   GET    /                    the page: /, /page.css, /page.js, which need no token
 //   GET    /api/status          state, server, counters, the ways to the server and to peers, and the proxies
 //   GET    /api/streams         the connections that outlive their path: what carries each, its stalls, resumes, repeated bytes
-//   POST   /api/streams/migrate {}: all of them move to new carriers → {"streams": how many}, 202
 //   GET    /api/clients         the clients registered at the server
 //   GET    /api/proxies         POST makes one (the fields of proxy_json.hpp), 201
 //   DELETE /api/proxies/WHICH   by port or name

@@ -10,7 +10,7 @@ from harness.protocol import ControlChannel, Identity
 from harness.resume import TOKEN, patience, stats
 
 PATIENCE = 8
-HELD_BACK = 1.0  # seconds: far longer than an ACK may be held back
+QUIET = 1.0  # seconds: far longer than an ACK may be held back
 
 
 class LastWords(IntegrationTest):
@@ -46,7 +46,7 @@ class LastWords(IntegrationTest):
 
     def stays(self, count):
         """Nothing changes of itself."""
-        threading.Event().wait(seconds(HELD_BACK))
+        threading.Event().wait(seconds(QUIET))
         self.assertEqual(self.streams(), count)
 
     def test_the_next_open_is_an_acknowledgement(self):
@@ -131,7 +131,7 @@ class ShortConnections(IntegrationTest):
         self.assertEqual([stats(client).resumes for client in (self.a, self.b)], [0, 0])
 
     def test_the_server_dies_amid_them(self):
-        """Whoever owes an acknowledgement gives it later. One that was on its way and is lost is waited for, in silence and not for ever."""
+        """No connection is refused or broken. Where the last ACK was on its way and is lost, it is waited for in silence, and not for ever."""
         over = threading.Event()
         visits, failures = [], []
 
